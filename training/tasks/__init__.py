@@ -1,0 +1,41 @@
+"""Tasks by name. One file per task, each with the names of :class:`Task`; nothing outside that file knows which task runs."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from training.types import Example, FitConfig, Gold, Input, Prediction, Report, Target
+
+TASKS = {"qa": "training.tasks.qa"}
+
+
+class Task(Protocol):
+    """What a task's module offers. ``format``/``format_target``/``parse`` are pure; ``parse(format_target(y)) == y``."""
+
+    NAME: str
+    TITLE: str
+    PROMPT_VERSION: str
+    USES_PASSAGES: bool
+    PRIMARY_METRIC: str
+    METRICS: dict[str, str]  # key -> name a person reads, in the order to show them; the task's own only
+    EXPORTS: dict[str, str]  # format name -> "module:function" that streams label rows in that format
+
+    def format(self, text: str, passage: str) -> str: ...
+    def format_target(self, target: Target) -> str: ...
+    def parse(self, output: str) -> Target: ...
+    def predict(self, answerer: Any, inputs: Sequence[Input]) -> list[Prediction]: ...
+    def fit(
+        self, answerer: Any, train: Sequence[Example], validation: Sequence[Gold], *,
+        folder: Path, config: FitConfig, report: Report, log: Callable[[dict[str, float]], None],
+    ) -> Any: ...
+    def score(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> dict[str, float]: ...
+    def score_each(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> list[dict[str, float]]: ...
+    def calibrate(self, answerer: Any, golds: Sequence[Gold]) -> float: ...
+
+
+def get_task(name: str) -> Task:
+    """The task's module. Raises ``KeyError`` with the known names."""
+    if name not in TASKS:
+        raise KeyError(f"Unknown task {name!r}; expected one of {', '.join(sorted(TASKS))}.")
+    return cast(Task, importlib.import_module(TASKS[name]))

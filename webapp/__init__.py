@@ -1,0 +1,1 @@
+"""Errata's web app: people, HTTP, database, jobs and processes around the two libraries."""

@@ -1,0 +1,79 @@
+"""How the database is opened and written: one durable file, every write transaction IMMEDIATE and short."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from webapp.models import db
+
+# One writer at a time inside this process: SQLite's own busy wait is unfair when many threads wait at once.
+_writer = threading.Lock()
+
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA busy_timeout=15000",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA mmap_size=0",
+    # SQLite before 3.51.3 can corrupt a WAL that two connections checkpoint at once: only webapp.checkpoint ever does.
+    "PRAGMA wal_autocheckpoint=0",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+
+def prepare(engine: Engine) -> None:
+    """Install the pragmas and the BEGIN rule on a SQLite engine; PostgreSQL needs neither."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we write BEGIN ourselves
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if db.session.info.get("writing") else "BEGIN")
+
+
+@contextlib.contextmanager
+def write() -> Iterator[Session]:
+    """A write transaction: ends any read one first, begins IMMEDIATE, commits at the end, rolls back on any error.
+
+    Keep it short; no model and no network call inside. Objects read before stay usable (they are not expired).
+    """
+    session = db.session()
+    if session.info.get("writing"):
+        raise RuntimeError("write() does not nest: pass the session down instead.")
+    session.rollback()
+    with _writer:
+        session.info["writing"] = True
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.info["writing"] = False
+
+
+def _refuse_unannounced_write(session: Session, *_: Any) -> None:
+    if (session.new or session.dirty or session.deleted) and not session.info.get("writing"):
+        raise RuntimeError("A row was changed outside webapp.db.write().")
+
+
+def _refuse_unannounced_statement(state: ORMExecuteState) -> None:
+    if (state.is_insert or state.is_update or state.is_delete) and not state.session.info.get("writing"):
+        raise RuntimeError("A statement changed rows outside webapp.db.write().")
+
+
+event.listen(Session, "before_flush", _refuse_unannounced_write)
+event.listen(Session, "do_orm_execute", _refuse_unannounced_statement)
