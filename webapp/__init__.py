@@ -1,1 +1,52 @@
-"""Errata's web app: people, HTTP, database, jobs and processes around the two libraries."""
+"""The web app: people, HTTP, the database, jobs and processes. This file only wires."""
+
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+
+from flask import Flask
+
+from webapp.settings import Settings, read_settings
+
+ROOT = Path(__file__).parent.parent
+
+# One blueprint, named ``bp``, per capability.
+CAPABILITIES = ("people", "projects", "jobs", "processes", "releases", "corpus", "ask", "label", "datasets", "iterations")
+
+
+def create_base(settings: Settings) -> Flask:
+    """The app with its settings and database and nothing that answers HTTP: what the worker, engine and command line need."""
+    from webapp import db as database
+    from webapp.home import make_home, read_or_make_key
+    from webapp.models import db
+
+    make_home(settings.home)
+    app = Flask("webapp", root_path=str(ROOT / "webapp"), template_folder=str(ROOT / "templates"),
+                static_folder=str(ROOT / "static"), static_url_path="/static")
+    app.config["ERRATA"] = settings
+    app.config["SECRET_KEY"] = settings.secret_key or read_or_make_key(settings.home / "secret.key")
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url or f"sqlite:///{settings.home / 'errata.sqlite3'}"
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": settings.threads + 4, "max_overflow": 4}
+    db.init_app(app)
+    with app.app_context():
+        database.prepare(db.engine)
+    return app
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web process's app."""
+    from webapp import error_pages, htmx, security
+
+    app = create_base(settings or read_settings(os.environ))
+    security.init_app(app)
+    htmx.init_app(app)
+    error_pages.init_app(app)
+    for name in CAPABILITIES:
+        if _has_routes(name):
+            app.register_blueprint(importlib.import_module(f"webapp.{name}.routes").bp)
+    return app
+
+
+def _has_routes(name: str) -> bool:
+    return (ROOT / "webapp" / name / "routes.py").exists()

@@ -1,13 +1,16 @@
 """How the database is opened and written: one durable file, every write transaction IMMEDIATE and short."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session
 
+from webapp.errors import Busy, DiskFull
 from webapp.models import db
 
 # One writer at a time inside this process: SQLite's own busy wait is unfair when many threads wait at once.
@@ -31,6 +34,9 @@ def prepare(engine: Engine) -> None:
     """Install the pragmas and the BEGIN rule on a SQLite engine; PostgreSQL needs neither."""
     if engine.dialect.name != "sqlite":
         return
+    if engine.url.database:
+        # Created before SQLite does, so that nobody else on the machine can read it.
+        os.close(os.open(engine.url.database, os.O_CREAT | os.O_RDWR, 0o600))
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
@@ -40,14 +46,16 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if db.session.info.get("writing") else "BEGIN")
+        immediate = connection.get_execution_options().get("immediate") or db.session.info.get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 @contextlib.contextmanager
 def write() -> Iterator[Session]:
     """A write transaction: ends any read one first, begins IMMEDIATE, commits at the end, rolls back on any error.
 
-    Keep it short; no model and no network call inside. Objects read before stay usable (they are not expired).
+    Keep it short; no model and no network call inside. Objects read before are read again at their next use, so that a
+    decision is never taken on what was true before the lock.
     """
     session = db.session()
     if session.info.get("writing"):
@@ -58,11 +66,23 @@ def write() -> Iterator[Session]:
         try:
             yield session
             session.commit()
+        except OperationalError as error:
+            session.rollback()
+            raise _in_words(error) from error
         except BaseException:
             session.rollback()
             raise
         finally:
             session.info["writing"] = False
+
+
+def _in_words(error: OperationalError) -> Exception:
+    cause = str(error.orig).lower()
+    if "full" in cause or "disk i/o" in cause or "no space" in cause:
+        return DiskFull("The disk is full, so nothing was saved; free some space and try again.")
+    if "locked" in cause or "busy" in cause:
+        return Busy("The database is busy, so nothing was saved; try again in a moment.")
+    return error
 
 
 def _refuse_unannounced_write(session: Session, *_: Any) -> None:

@@ -26,7 +26,11 @@ class SignInNeeded(ErrataError):
 
 
 class Busy(ErrataError):
-    """Another job or lease holds what was asked for; it will be free later."""
+    """Another job or lease holds what was asked for; it will be free later. ``job_id`` is the job that holds it, if one does."""
+
+    def __init__(self, message: str, job_id: int | None = None) -> None:
+        super().__init__(message)
+        self.job_id = job_id
 
 
 class Stale(ErrataError):

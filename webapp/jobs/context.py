@@ -1,0 +1,60 @@
+"""What a job's function gets: its payload, a way to say how far it is, and the guard against writing without the lease."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from training.types import Cancelled
+from webapp.db import write
+from webapp.errors import ErrataError
+from webapp.models import Job, now
+
+REPORT_EVERY_S = 0.5
+
+
+class LeaseLost(ErrataError):
+    """The job was given to somebody else, cancelled or finished; whoever gets this must not write any more."""
+
+
+@dataclass
+class JobContext:
+    job_id: int
+    kind: str
+    project_id: int | None
+    payload: dict[str, Any]
+    person_id: int | None
+    attempt: int
+    token: str
+    listeners: list[Callable[[float, str], None]] = field(default_factory=list, repr=False)
+    _last_report: float = field(default=0.0, repr=False)
+
+    def report(self, fraction: float, message: str) -> None:
+        """Store progress, at most twice a second. Raises :class:`training.types.Cancelled` when the job is to stop."""
+        if time.monotonic() - self._last_report < REPORT_EVERY_S and fraction < 1:
+            return
+        self._last_report = time.monotonic()
+        fraction = min(max(fraction, 0.0), 1.0)
+        for listener in self.listeners:
+            listener(fraction, message)
+        values = {"fraction": fraction, "message": message[:500], "heartbeat_at": now()}
+        mine = (Job.id == self.job_id, Job.lease_token == self.token, Job.state == "running")
+        with write() as session:
+            row = session.execute(update(Job).where(*mine).values(**values).returning(Job.cancel_requested)).first()
+        if row is None:
+            raise Cancelled("This job is no longer ours.")
+        if row.cancel_requested:
+            raise Cancelled("Cancelled by a person.")
+
+    def guard(self, session: Session) -> None:
+        """Inside :func:`webapp.db.write`, before the rows that publish the result: refuse when the lease is lost."""
+        mine = (Job.id == self.job_id, Job.lease_token == self.token, Job.state == "running", ~Job.cancel_requested)
+        if session.scalar(select(Job.id).where(*mine).with_for_update()) is None:
+            raise LeaseLost(f"Job {self.job_id} was cancelled or given to another worker; its result is not used.")
+
+
+def context_of(job: Job, token: str) -> JobContext:
+    return JobContext(job.id, job.kind, job.project_id, dict(job.payload or {}), job.person_id, job.attempt, token)

@@ -1,0 +1,28 @@
+"""A job's progress, which asks again by itself while it runs, and its cancel button."""
+
+from flask import Blueprint, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.db import write
+from webapp.htmx import is_htmx, redirect_to, render
+from webapp.jobs import service
+from webapp.people.service import current_person, require
+
+bp = Blueprint("jobs", __name__)
+
+
+@bp.get("/jobs/<int:job_id>")
+@require()
+def show(job_id: int) -> ResponseReturnValue:
+    return render("jobs/show.html", "job", job=service.job_or_404(job_id))
+
+
+@bp.post("/jobs/<int:job_id>/cancel")
+@require("engineer")
+def cancel(job_id: int) -> ResponseReturnValue:
+    job = service.job_or_404(job_id)
+    with write() as rows:
+        service.cancel(rows, job, person=current_person())
+    if is_htmx():
+        return render("jobs/show.html", "job", job=service.job_or_404(job_id))
+    return redirect_to(url_for("jobs.show", job_id=job_id))

@@ -1,0 +1,96 @@
+"""Do one leased job and write how it ended: the only place that turns any failure into a sentence."""
+
+import errno
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, current_app
+
+from retriever.types import RetrieverError
+from training.artefact import DamagedArtefact
+from training.types import Cancelled, TrainingError
+from webapp.db import write
+from webapp.errors import DiskFull, ErrataError
+from webapp.jobs import service
+from webapp.jobs.context import JobContext, LeaseLost, context_of
+from webapp.jobs.registry import load_function
+from webapp.models import Job, db
+
+HEARTBEAT_S = 5.0
+SENTENCES = (ErrataError, TrainingError, RetrieverError, DamagedArtefact)
+
+log = logging.getLogger("errata.jobs")
+
+
+def describe(error: Exception) -> str:
+    """One sentence for the page; the traceback goes to the log."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full, so the job stopped and left nothing behind; free some space and start it again."
+    if isinstance(error, MemoryError):
+        return "There was not enough memory; use a smaller model or fewer passages, then start it again."
+    if isinstance(error, SENTENCES):
+        return str(error)
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[-1]} (details in log/worker.log)"
+
+
+def _outcome(context: JobContext) -> dict[str, Any]:
+    try:
+        result = load_function(context.kind)(context)
+    except Cancelled:
+        return {"state": "cancelled", "message": "Cancelled."}
+    except LeaseLost as error:
+        return {"state": "cancelled", "message": str(error)}
+    except Exception as error:  # the edge of a job: whatever happened becomes its state and text
+        log.exception("Job %s (%s) failed", context.job_id, context.kind)
+        return {"state": "failed", "error": describe(error)}
+    return {"state": "succeeded", "result": result, "fraction": 1.0}
+
+
+def execute(job_id: int, token: str, *, listener: Callable[[float, str], None] | None = None) -> bool:
+    """Run a leased job to its end; False when the lease is not ours. ``listener`` hears progress as well."""
+    with write() as session:
+        job = service.start(session, job_id, token)
+    if job is None:
+        return False
+    context = context_of(job, token)
+    if listener is not None:
+        context.listeners.append(listener)
+    ending = _outcome(context)
+    db.session.rollback()
+    try:
+        with write() as session:
+            return service.finish(session, job_id, token, **ending)
+    except DiskFull:
+        log.error("Job %s ended (%s), but the disk is full and the table does not know it.", job_id, ending["state"])
+        return False
+
+
+def _beat(app: Flask, job: Job, token: str, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_S):
+        with app.app_context(), write() as session:
+            if not service.heartbeat(session, job.id, token):
+                return
+
+
+def run_here(job_id: int, *, report: Callable[[float, str], None] | None = None) -> bool:
+    """Claim a queued job and run it in this process; False when it is not queued any more."""
+    with write() as session:
+        job = service.claim(session, job_id=job_id)
+    if job is None or job.lease_token is None:
+        return False
+    stop = threading.Event()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    beating = threading.Thread(target=_beat, args=(app, job, job.lease_token, stop), daemon=True)
+    beating.start()
+    try:
+        return execute(job.id, job.lease_token, listener=report)
+    except KeyboardInterrupt:
+        with write() as session:
+            service.give_back(session, job.id, job.lease_token, why="it was interrupted")
+        raise
+    finally:
+        stop.set()
+        beating.join()

@@ -1,0 +1,149 @@
+"""Projects: one task, one corpus, one queue, one line of releases each."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.audit import record
+from webapp.errors import Invalid, NotFound
+from webapp.models import CorpusIndex, Document, Iteration, Job, Label, Project, Question, Release, db, now
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[0-9a-f]{7,40})?")
+
+
+def list_projects() -> list[Project]:
+    return list(db.session.scalars(select(Project).where(Project.deleted_at.is_(None)).order_by(Project.name)))
+
+
+def get_project(project_id: int) -> Project | None:
+    project = db.session.get(Project, project_id)
+    return project if project is not None and project.deleted_at is None else None
+
+
+def project_or_404(project_id: int) -> Project:
+    project = get_project(project_id)
+    if project is None:
+        raise NotFound("There is no such project, or it was deleted; the start page lists the projects.")
+    return project
+
+
+def project_by_name(name: str) -> Project:
+    project = db.session.scalar(select(Project).where(Project.name == name, Project.deleted_at.is_(None)))
+    if project is None:
+        known = ", ".join(project.name for project in list_projects()) or "none yet: `errata project create` makes one"
+        raise NotFound(f"There is no project named {name!r}; there are: {known}.")
+    return project
+
+
+def _clean_name(session: Session, name: str) -> str:
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 80 or not name.isprintable():
+        raise Invalid("A project's name has 1 to 80 printable characters.", {"name": "Give a name of 1 to 80 characters."})
+    if session.scalar(select(Project.id).where(Project.name == name)):
+        raise Invalid(f"There is a project named {name!r} already; choose another name.", {"name": "This name is taken."})
+    return name
+
+
+def _clean_task(task: str) -> str:
+    from training.tasks import TASKS
+
+    if task not in TASKS:
+        raise Invalid(f"The task {task!r} is not known; it is one of {', '.join(sorted(TASKS))}.", {"task": "Choose a task."})
+    return task
+
+
+def _clean_model(model: str, *, field: str, known: tuple[str, ...]) -> str:
+    """A shipped name, a folder that exists (stored whole), or a hub id; whether it loads is found out when it is loaded."""
+    model = model.strip()
+    if model in known:
+        return model
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve())
+    if not model or model.startswith((".", "/", "~")) or not HUB_ID.fullmatch(model):
+        names = ", ".join(known)
+        raise Invalid(
+            f"{model!r} is no model: expected {names}, an existing folder of safetensors, or a hub id such as distilgpt2.",
+            {field: f"Expected {names}, an existing folder, or a hub id."},
+        )
+    return model
+
+
+def create_project(
+    session: Session, name: str, *, task: str = "qa", base: str = "starter", embedder: str = "minilm", person: Any = None
+) -> Project:
+    """``person`` is anything with an ``id``, or None for the command line."""
+    project = Project(
+        name=_clean_name(session, name),
+        task=_clean_task(task),
+        base=_clean_model(base, field="base", known=("starter", "reader")),
+        embedder=_clean_model(embedder, field="embedder", known=("minilm", "hash")),
+        settings={},
+    )
+    session.add(project)
+    session.flush()
+    record(session, "project.create", project_id=project.id, person_id=person.id if person else None, name=project.name)
+    return project
+
+
+def delete_project(session: Session, project: Project, *, person: Any = None) -> None:
+    """Hide the project, free its name and cancel its jobs. Labels and files stay until a person removes the home folder."""
+    from webapp.jobs.service import cancel_all
+
+    freed = f"{project.name[:50]} (deleted {project.id})"
+    session.execute(update(Project).where(Project.id == project.id).values(deleted_at=now(), name=freed))
+    cancel_all(session, project.id)
+    record(session, "project.delete", project_id=project.id, person_id=person.id if person else None, name=project.name)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The figures of a project's home page, and what to do next."""
+
+    documents: int
+    passages: int
+    questions: int
+    open_questions: int
+    labels: int
+    iterations: int
+    champion: Release | None
+    index: CorpusIndex | None
+    active_jobs: list[Job]
+    next_step: str  # add_documents, build_index, add_questions, label, train or done
+
+
+def overview(project: Project) -> Overview:
+    def count(table: Any, *conditions: Any) -> int:
+        query = select(func.count()).select_from(table).where(table.project_id == project.id, *conditions)
+        return int(db.session.scalar(query) or 0)
+
+    champion = db.session.get(Release, project.champion_id) if project.champion_id else None
+    active = select(Job).where(Job.project_id == project.id, Job.state.in_(("queued", "leased", "running"))).order_by(Job.id)
+    figures = Overview(
+        documents=count(Document, Document.deleted_at.is_(None)),
+        passages=champion.index.passages if champion and champion.index else 0,
+        questions=count(Question),
+        open_questions=count(Question, Question.state == "open"),
+        labels=count(Label, Label.verdict.not_in(("skip", "undo"))),
+        iterations=count(Iteration),
+        champion=champion,
+        index=champion.index if champion else None,
+        active_jobs=list(db.session.scalars(active)),
+        next_step="",
+    )
+    return Overview(**{**figures.__dict__, "next_step": _next_step(figures)})
+
+
+def _next_step(figures: Overview) -> str:
+    steps = (
+        ("add_documents", figures.documents == 0 and figures.champion is None),
+        ("build_index", figures.champion is None),
+        ("add_questions", figures.questions == 0),
+        ("label", figures.labels == 0),
+        ("train", figures.iterations == 0),
+    )
+    return next((name for name, is_next in steps if is_next), "done")

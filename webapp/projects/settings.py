@@ -1,0 +1,76 @@
+"""What a project's people can change: one frozen dataclass read from ``project.settings``."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.orm import Session
+
+from webapp.errors import Invalid
+from webapp.models import Project
+
+METHODS = ("full", "lora")
+
+
+def setting(default: Any, low: float, high: float, help: str) -> Any:
+    return field(default=default, metadata={"low": low, "high": high, "help": help})
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    train_after: int = setting(50, 0, 100_000, "Start an iteration after this many changed labels; 0 never does.")
+    overlap: int = setting(1, 1, 50, "How many people label each question.")
+    passages_shown: int = setting(5, 1, 20, "How many passages are retrieved and shown.")
+    lease_s: int = setting(900, 30, 86_400, "For how many seconds a question stays with the person who took it.")
+    seed: int = setting(0, 0, 2**31 - 1, "Seed of the splits and of training.")
+    epochs: float = setting(4.0, 0.01, 1000.0, "How often training goes through all examples.")
+    method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
+
+
+def read(project: Project) -> ProjectSettings:
+    known = {item.name for item in fields(ProjectSettings)}
+    return ProjectSettings(**{name: value for name, value in (project.settings or {}).items() if name in known})
+
+
+def documented(project: Project) -> list[dict[str, Any]]:
+    """Name, value, bounds and help of every setting, for the page and the command line."""
+    values = asdict(read(project))
+    return [{"name": item.name, "value": values[item.name], **item.metadata} for item in fields(ProjectSettings)]
+
+
+def _clean(name: str, value: Any) -> Any:
+    item = next((item for item in fields(ProjectSettings) if item.name == name), None)
+    if item is None:
+        raise Invalid(f"{name} is not a project setting; known are {', '.join(one.name for one in fields(ProjectSettings))}.")
+    if name == "method":
+        if value not in METHODS:
+            raise Invalid(f"method must be full or lora, not {value!r}.", {name: "Choose full or lora."})
+        return value
+    low, high = item.metadata["low"], item.metadata["high"]
+    kind = "whole number" if item.type is int else "number"
+    try:
+        number = int(value) if item.type is int else float(value)
+    except (TypeError, ValueError):
+        number = low - 1
+    if not low <= number <= high:
+        sentence = f"{name} must be a {kind} from {low} to {high}, not {value!r}."
+        raise Invalid(sentence, {name: f"A {kind} from {low} to {high}."})
+    return number
+
+
+def update(session: Session, project: Project, **changes: Any) -> ProjectSettings:
+    """Store the changed settings. Raises :class:`Invalid` naming every field that does not fit, and then changes none."""
+    clean, wrong = {}, {}
+    for name, value in changes.items():
+        try:
+            clean[name] = _clean(name, value)
+        except Invalid as error:
+            wrong[name] = error
+    if wrong:
+        by_field = {name: error.fields.get(name, str(error)) for name, error in wrong.items()}
+        raise Invalid(" ".join(str(error) for error in wrong.values()), by_field)
+    values = {**(project.settings or {}), **clean}
+    session.execute(sqlalchemy.update(Project).where(Project.id == project.id).values(settings=values))
+    session.refresh(project)
+    return read(project)
+
