@@ -1,0 +1,155 @@
+"""Decoder-only models (GPT-2 family): the prompt, then the answer, then the end token."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.answerers.greedy import Decoded, decode, score_null
+from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
+from training.answerers.rows import Row, batches, find_answer, pad, reading, weighted_loss
+from training.answerers.settings import Settings, save_settings
+from training.types import Example, Reading, Target
+
+if TYPE_CHECKING:
+    import torch
+
+
+class CausalAnswerer:
+    """Reads and learns with an ``AutoModelForCausalLM``. ``task`` gives the texts, ``settings`` the limits."""
+
+    def __init__(self, model: Any, tokenizer: Any, settings: Settings, task: Any) -> None:
+        self.model, self.tokenizer, self.settings, self.task = model, tokenizer, settings, task
+        self.null = target_ids(tokenizer, task.format_target(Target("", answerable=False)), special=False)
+        self.padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+
+    @property
+    def window(self) -> int:
+        """Tokens the model can attend to at once, prompt and answer together."""
+        return min(self.settings.max_tokens, getattr(self.model.config, "max_position_embeddings", None) or 10**9)
+
+    @property
+    def prompt_limit(self) -> int:
+        return max(1, self.window - self.settings.max_new_tokens - 1)
+
+    def encode(self, examples: Sequence[Example]) -> list[Row]:
+        """Prompt and target of each example as one row; examples whose question alone overflows the window are left out."""
+        pairs = [(e.text, passage_with_answer(e, room_characters=2 * self.prompt_limit)) for e in examples]
+        prompts = prompt_ids(self.tokenizer, self.task, pairs, limit=self.prompt_limit)
+        rows = []
+        for example, prompt in zip(examples, prompts, strict=True):
+            if prompt is None:
+                continue
+            target = target_ids(self.tokenizer, self.task.format_target(example.target), special=False)
+            target = target[: self.window - len(prompt)]
+            rows.append(Row([*prompt, *target], target, example.weight))
+        return rows
+
+    def collate(self, rows: Sequence[Row]) -> dict[str, "torch.Tensor"]:
+        """Right-padded (rows, longest) ``input_ids``; ``kept`` marks the positions that predict a target token."""
+        import torch
+
+        inputs = pad([row.input_ids for row in rows], self.padding)
+        kept = torch.zeros_like(inputs, dtype=torch.bool)
+        for i, row in enumerate(rows):
+            kept[i, row.tokens - len(row.labels) - 1 : row.tokens - 1] = True
+        return {
+            "input_ids": inputs,
+            "kept": kept,
+            "wanted": torch.tensor([token for row in rows for token in row.labels]),
+            "counts": torch.tensor([len(row.labels) for row in rows]),
+            "weights": torch.tensor([row.weight for row in rows]),
+        }
+
+    def loss(self, model: Any, batch: dict[str, "torch.Tensor"]) -> "torch.Tensor":
+        """Weighted mean of the rows' answer-only losses.
+
+        No attention mask: padding is on the right, where a causal model cannot look. The head, the dearest product of a small
+        model, is applied to the answer's positions alone.
+        """
+        import torch
+
+        logits = model(input_ids=batch["input_ids"], logits_to_keep=batch["kept"], use_cache=False).logits
+        nll = torch.nn.functional.cross_entropy(logits.float(), batch["wanted"], reduction="none")
+        return weighted_rows(nll, batch["counts"], batch["weights"])
+
+    def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+        """One reading per (text, passage), in order. A text longer than the window reads as not answerable."""
+        prompts = prompt_ids(self.tokenizer, self.task, pairs, limit=self.prompt_limit)
+        readings = [Reading("", 0.0, 0.0)] * len(pairs)
+        readable = [i for i, prompt in enumerate(prompts) if prompt]
+        lengths = [len(prompts[i] or ()) for i in readable]
+        with reading(self.model):
+            for batch in batches(lengths, self.settings.batch_tokens):
+                indices = [readable[i] for i in batch]
+                decoded = self._decode([prompts[i] or [] for i in indices])
+                for row, index in enumerate(indices):
+                    readings[index] = to_reading(self, decoded, row, pairs[index][1])
+        return readings
+
+    def _decode(self, prompts: list[list[int]]) -> Decoded:
+        import torch
+
+        device = self.model.device
+        inputs = pad(prompts, self.padding, left=True).to(device)
+        lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+        width = inputs.shape[1]
+        state = {"mask": (torch.arange(width, device=device) >= width - lengths[:, None]).long(), "next": lengths}
+        positions = (state["mask"].cumsum(-1) - 1).clamp(min=0)
+        output = self.model(
+            input_ids=inputs, attention_mask=state["mask"], position_ids=positions, use_cache=True, logits_to_keep=1
+        )
+        cache, first = output.past_key_values, output.logits[:, -1]
+
+        def step(tokens: "torch.Tensor", _rows: "torch.Tensor") -> "torch.Tensor":
+            count = tokens.shape[1]
+            state["mask"] = torch.cat([state["mask"], torch.ones_like(tokens)], dim=1)
+            steps = state["next"][:, None] + torch.arange(count, device=device)
+            state["next"] = state["next"] + count
+            return self.model(  # type: ignore[no-any-return]
+                input_ids=tokens, attention_mask=state["mask"], position_ids=steps, past_key_values=cache, use_cache=True
+            ).logits
+
+        def keep(rows: "torch.Tensor") -> None:
+            cache.batch_select_indices(rows)
+            state["mask"], state["next"] = state["mask"][rows], state["next"][rows]
+
+        following, extra = None, len(self.null) - 1
+        if extra:
+            following = step(torch.tensor(self.null[:-1], device=device).expand(len(prompts), -1), lengths)
+            cache.crop(-extra)
+            state["mask"], state["next"] = state["mask"][:, :-extra], lengths
+        null, says_null = score_null(first, following, self.null)
+        limits = (self.tokenizer.eos_token_id, self.settings.max_new_tokens)
+        tokens, log_probability = decode(first, step, keep, banned=(says_null, self.null[0], 0), limits=limits)
+        return Decoded(tokens, log_probability, null.tolist())
+
+    def save(self, folder: Path) -> None:
+        save_answerer(self, folder)
+
+
+def weighted_rows(nll: "torch.Tensor", counts: "torch.Tensor", weights: "torch.Tensor") -> "torch.Tensor":
+    """The weighted loss from the rows' concatenated token losses ``nll`` and the number of tokens of each row."""
+    import torch
+
+    owner = torch.repeat_interleave(torch.arange(len(counts), device=nll.device), counts)
+    total = torch.zeros(len(counts), device=nll.device).index_add(0, owner, nll)
+    return weighted_loss(total / counts, total, weights)
+
+
+def to_reading(answerer: Any, decoded: Decoded, row: int, passage: str) -> Reading:
+    """A decoded row as a reading, with the place of its text in the passage."""
+    output = answerer.tokenizer.decode(decoded.tokens[row], skip_special_tokens=True)
+    text = answerer.task.parse(output).text
+    start, end = find_answer(text, passage) or (None, None)
+    text = text if start is None else passage[start:end]
+    answerable = -math.expm1(min(decoded.null_log_probability[row], 0.0))
+    return Reading(text, answerable, decoded.log_probability[row], start, end)
+
+
+def save_answerer(answerer: Any, folder: Path) -> None:
+    """Weights as safetensors, configuration, tokenizer and settings: a folder that ``load_answerer`` reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    answerer.model.save_pretrained(folder)
+    answerer.tokenizer.save_pretrained(folder)
+    save_settings(answerer.settings, folder)

@@ -1,0 +1,52 @@
+"""What an answerer keeps beside its weights: ``answerer.json``, so that a release predicts exactly as it was trained."""
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from training.types import TrainingError
+
+FILE = "answerer.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``max_tokens`` bounds prompt and target together; ``max_new_tokens`` bounds an answer, in tokens of the model's own.
+
+    ``answerable_threshold`` is compared with ``Reading.answerable_score``; ``stride`` is the overlap, in tokens, of the
+    windows in which a span model reads a long passage; ``batch_tokens`` the padded tokens read at once.
+    """
+
+    task: str
+    prompt_version: str
+    architecture: str
+    answerable_threshold: float = 0.5
+    max_tokens: int = 512
+    max_new_tokens: int = 32
+    stride: int = 96
+    batch_tokens: int = 4096
+
+    def with_threshold(self, threshold: float) -> "Settings":
+        return replace(self, answerable_threshold=float(threshold))
+
+
+def load_settings(folder: Path, default: Settings) -> Settings:
+    """The settings saved in ``folder``, or ``default``. Unknown keys are ignored so that older code reads newer folders."""
+    path = folder / FILE
+    if not path.exists():
+        return default
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{path} is not JSON; restore the model folder or train again.") from error
+    if not isinstance(saved, dict):
+        raise TrainingError(f"{path} should hold one JSON object; restore the model folder or train again.")
+    if saved.get("task", default.task) != default.task:
+        raise TrainingError(f"The model in {folder.name} was made for the task {saved['task']!r}, not for {default.task!r}.")
+    known: dict[str, Any] = {field.name: saved[field.name] for field in fields(Settings) if field.name in saved}
+    return replace(default, **{**known, "architecture": default.architecture})
+
+
+def save_settings(settings: Settings, folder: Path) -> None:
+    (folder / FILE).write_text(json.dumps(asdict(settings), indent=1, sort_keys=True), encoding="utf-8")

@@ -1,0 +1,145 @@
+"""Fine-tuning any answerer on examples: from the model as it is, resumable at any moment, the best validation state kept."""
+
+import errno
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training import artefact, checkpoints
+from training.answerers.adapter import add_lora
+from training.plan import fingerprint, plan_steps
+from training.trainer import Progress, Run, build_trainer
+from training.types import Example, FitConfig, Report, TrainingError
+
+LEAST_LABELS = 4
+"""Below this, a run learns nothing that its validation could show."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a run did. ``dropped`` examples did not fit the model's window, or their answer was not in their passage."""
+
+    steps: int
+    best_step: int | None
+    tokens: int
+    seconds: float
+    rows: int
+    dropped: int
+
+
+def fit(
+    answerer: Any, train: Sequence[Example], *, measure: Callable[[], dict[str, float]] | None, folder: Path,
+    config: FitConfig, report: Report, log: Callable[[dict[str, float]], None],
+) -> Fitted:
+    """Train ``answerer`` in place on ``train``, resuming from ``folder`` if an earlier run with the same rows stopped there.
+
+    ``measure()`` scores the answerer on validation data; its ``selection`` (higher is better) decides which weights are kept.
+    ``log`` gets curve points: ``{step, fraction, loss, perplexity, learning_rate}`` and ``{step, fraction, validation_...}``;
+    after a resume the points since the checkpoint come again. ``report`` may raise ``Cancelled``.
+
+    Raises :class:`TrainingError` for data that cannot teach anything, a diverging loss, or a full disk.
+    """
+    began = time.monotonic()
+    check_examples(train)
+    report(0.0, "Preparing the rows")
+    rows = answerer.encode(train)
+    if not rows:
+        raise TrainingError(
+            f"None of the {len(train)} examples can be learned: their answers are not in their passages, or their questions "
+            "fill the model's whole window."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(
+        answerer, rows, plan_steps([row.tokens for row in rows], config), folder, config, fingerprint(rows, config),
+        measure, report, log,
+    )
+    try:
+        _train(run)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise TrainingError("The disk is full; free some space and start the iteration again: it resumes.") from error
+    dropped = max(0, len(train) - len(rows))
+    return Fitted(len(run), run.progress.best_step, run.progress.tokens, time.monotonic() - began, len(rows), dropped)
+
+
+def check_examples(train: Sequence[Example]) -> None:
+    """Refuse, in one sentence, sets from which nothing useful can be learned."""
+    if not train:
+        raise TrainingError("There are no examples to train on; accept, correct or reject some answers first.")
+    labels = sum(example.kind != "rehearsal" for example in train)
+    if labels < LEAST_LABELS:
+        raise TrainingError(f"There are only {labels} labelled examples to train on; label at least {LEAST_LABELS} first.")
+    if not any(example.target.answerable and example.weight > 0 for example in train):
+        raise TrainingError(
+            "Every example says \"not answerable\": a model trained on them would refuse every question; accept or correct "
+            "some answers first."
+        )
+
+
+def learning_rate(answerer: Any, config: FitConfig) -> float:
+    """The configured rate, or one that falls with the square root of the model's size (5e-5 at 110 million parameters)."""
+    if config.learning_rate is not None:
+        return config.learning_rate
+    parameters = sum(value.numel() for value in answerer.model.parameters())
+    rate = min(5e-5 * (110e6 / max(parameters, 1)) ** 0.5, 5e-4)
+    # T5 was trained without the usual scaling of its logits and wants larger steps, as low-rank matrices do.
+    if answerer.model.config.model_type in {"t5", "mt5", "umt5"} or config.method == "lora":
+        rate *= 5
+    return min(rate, 2e-3)
+
+
+def _train(run: Run) -> None:
+    import torch
+
+    rate = learning_rate(run.answerer, run.config)
+    torch.manual_seed(run.config.seed)
+    model = _trainable(run)
+    trainer = build_trainer(model, run, learning_rate=rate)
+    checkpoint = checkpoints.newest(run.folder, fingerprint=run.fingerprint, tell=lambda text: run.report(0.0, text))
+    if checkpoint is None:
+        for stale in run.folder.glob("best-*"):
+            shutil.rmtree(stale)
+    else:
+        _restore_progress(run, checkpoint)
+        run.report(checkpoints.step_of(checkpoint) / len(run), f"Resuming from {checkpoint.name}")
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    _load_best(model, run)
+    if run.config.method == "lora":
+        model.save_pretrained(str(run.folder / "adapter"), safe_serialization=True, save_embedding_layers=False)
+        run.answerer.model = model.merge_and_unload()
+    run.answerer.model.eval()
+
+
+def _trainable(run: Run) -> Any:
+    if run.config.method == "full":
+        return run.answerer.model
+    if run.config.method != "lora":
+        raise TrainingError(f"Unknown training method {run.config.method!r}; expected full or lora.")
+    rank = int(run.config.extra.get("lora_rank", 16))
+    head = ["qa_outputs"] if run.answerer.settings.architecture == "span" else []
+    return add_lora(run.answerer.model, rank=rank, alpha=run.config.extra.get("lora_alpha", 2.0 * rank), head=head)
+
+
+def _restore_progress(run: Run, checkpoint: Path) -> None:
+    saved = Progress(**json.loads((checkpoint / checkpoints.RUN).read_text(encoding="utf-8")))
+    run.progress.tokens = saved.tokens
+    if saved.best_step is None:
+        return
+    try:
+        artefact.verify(run.folder / f"best-{saved.best_step}", kind=checkpoints.BEST_KIND)
+    except artefact.DamagedArtefact as error:
+        run.report(0.0, f"The best weights so far cannot be used and will be found again: {error}")
+    else:
+        run.progress.best_step, run.progress.best_selection = saved.best_step, saved.best_selection
+
+
+def _load_best(model: Any, run: Run) -> None:
+    best = run.progress.best_step
+    if best is not None and best != len(run):
+        artefact.verify(run.folder / f"best-{best}", kind=checkpoints.BEST_KIND)
+        checkpoints.load_weights(model, run.folder / f"best-{best}" / checkpoints.WEIGHTS)

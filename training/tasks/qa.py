@@ -1,0 +1,216 @@
+"""Question answering: the format, the choice among passages, the metrics and the calibration of "not answerable".
+
+The prompt puts the context first, then the question, then the answer, so that one context serves many questions.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from training import metrics
+from training.types import Example, FitConfig, Gold, Input, Prediction, Reading, Report, Target
+
+NAME = "qa"
+TITLE = "Question answering"
+PROMPT_VERSION = "qa-1"
+USES_PASSAGES = True
+PRIMARY_METRIC = "f1"
+METRICS = {
+    "exact_match": "Exact match",
+    "f1": "F1",
+    "answerable_f1": "F1 on answerable questions",
+    "unanswerable_accuracy": "Unanswerable recognised",
+    "span_f1": "F1 of the best answer, threshold ignored",
+    "answerability_auroc": "Answerable or not, AUROC",
+    "answerable_f1_at_75": "Answerable F1 with 75 % of unanswerable recognised",
+    "rouge_l": "ROUGE-L",
+}
+EXPORTS = {"squad": "training.squad:write"}
+
+NOT_ANSWERABLE = "not answerable"
+ESCAPE = "\\"
+RECOGNISED = 0.75
+MOST_F1_LOST = 0.02
+
+
+def format(text: str, passage: str) -> str:
+    """The prompt for one question and one passage; a generative model continues it with ``format_target``."""
+    return f"Context: {passage.strip()}\nQuestion: {text.strip()}\nAnswer:"
+
+
+def format_target(target: Target) -> str:
+    """The continuation of the prompt. The leading space belongs to the first word, as byte-pair tokenizers have it."""
+    if not target.answerable:
+        return f" {NOT_ANSWERABLE}"
+    # An answer that reads like the refusal is told apart from it by an escape.
+    escaped = ESCAPE if target.text.lstrip(ESCAPE).casefold() == NOT_ANSWERABLE else ""
+    return f" {escaped}{target.text}"
+
+
+def parse(output: str) -> Target:
+    """The target behind a model's output: the inverse of ``format_target`` for every stripped text."""
+    text = output.strip()
+    if text.casefold() == NOT_ANSWERABLE:
+        return Target("", answerable=False)
+    if text.startswith(ESCAPE) and text.lstrip(ESCAPE).casefold() == NOT_ANSWERABLE:
+        text = text[len(ESCAPE) :]
+    return Target(text)
+
+
+def predict(answerer: Any, inputs: Sequence[Input]) -> list[Prediction]:
+    """Read every passage of every input and keep the best reading of each; no passage means not answerable."""
+    pairs = [(each.text, passage) for each in inputs for passage in each.passages]
+    readings = iter(answerer.read(pairs))
+    return [_choose([next(readings) for _ in each.passages], answerer.settings) for each in inputs]
+
+
+def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
+    """The reading most likely to be an answer: probability that one is there times that of its words, earlier rank first."""
+    found = [i for i, reading in enumerate(readings) if reading.text]
+    if not found:
+        return Prediction("", False, 1.0, 0.0, 0.0, "", prompt_version=settings.prompt_version)
+    place = max(found, key=lambda i: (_strength(readings[i]), -i))
+    best = readings[place]
+    prediction = Prediction(
+        text=best.text, answerable=True, score=best.answerable_score, answerable_score=best.answerable_score,
+        log_probability=best.log_probability, best_text=best.text, passage=place, start=best.start, end=best.end,
+        prompt_version=settings.prompt_version,
+    )
+    return decide(prediction, settings.answerable_threshold)
+
+
+def _strength(reading: Reading) -> float:
+    import math
+
+    return math.log(max(reading.answerable_score, 1e-12)) + reading.log_probability
+
+
+def decide(prediction: Prediction, threshold: float) -> Prediction:
+    """The same prediction under another threshold: shown as an answer, or as "not answerable"."""
+    score = prediction.answerable_score
+    if prediction.best_text and score >= threshold:
+        return replace(prediction, text=prediction.best_text, answerable=True, score=score)
+    return replace(prediction, text="", answerable=False, score=1 - score)
+
+
+def fit(
+    answerer: Any, train: Sequence[Example], validation: Sequence[Gold], *, folder: Path, config: FitConfig,
+    report: Report, log: Callable[[dict[str, float]], None],
+) -> Any:
+    """Fine-tune ``answerer`` on ``train``, keep the state best on ``validation``, calibrate it there, and return it."""
+    from training.fit import fit as run
+
+    def measure() -> dict[str, float]:
+        return _validate(answerer, validation)
+
+    run(answerer, train, measure=measure if validation else None, folder=folder, config=config, report=report, log=log)
+    if validation:
+        calibrate(answerer, validation)
+    return answerer
+
+
+def _validate(answerer: Any, validation: Sequence[Gold]) -> dict[str, float]:
+    """One validation pass: F1 under its own best threshold, and ``selection``, which says which pass was best."""
+    predictions = predict(answerer, _inputs(validation))
+    threshold = choose_threshold(predictions, validation)
+    scores = score([decide(prediction, threshold) for prediction in predictions], validation)
+    # Overall F1 rewards a model that refuses everything; the best-span figures do not.
+    judged = [scores[key] for key in ("f1", "span_f1", "answerable_f1_at_75") if key in scores]
+    return {**{f"validation_{key}": value for key, value in scores.items()}, "selection": metrics.mean(judged)}
+
+
+def _inputs(golds: Sequence[Gold]) -> list[Input]:
+    return [Input(gold.id, gold.text, gold.passages) for gold in golds]
+
+
+def score_each(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> list[dict[str, float]]:
+    """Exact match, F1 and ROUGE-L of each question against its acceptable answers, and F1 with the threshold ignored."""
+    return [_score_one(prediction, gold) for prediction, gold in zip(predictions, golds, strict=True)]
+
+
+def _score_one(prediction: Prediction, gold: Gold) -> dict[str, float]:
+    answers = metrics.accepted(gold.answers)
+    return {
+        "exact_match": metrics.best_against(metrics.exact_match, prediction.text, answers),
+        "f1": metrics.best_against(metrics.token_f1, prediction.text, answers),
+        "rouge_l": metrics.best_against(metrics.rouge_l, prediction.text, answers),
+        "span_f1": metrics.best_against(metrics.token_f1, prediction.best_text, answers) if answers else 0.0,
+    }
+
+
+def score(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> dict[str, float]:
+    """The metrics of :data:`METRICS` over a set; those that the set cannot define (no unanswerable question, say) are left out."""
+    if not golds:
+        return {}
+    each = score_each(predictions, golds)
+    answerable = [bool(metrics.accepted(gold.answers)) for gold in golds]
+    result = {key: metrics.mean([row[key] for row in each]) for key in ("exact_match", "f1", "rouge_l")}
+    if any(answerable):
+        rows = [row for row, is_answerable in zip(each, answerable, strict=True) if is_answerable]
+        result |= {"answerable_f1": metrics.mean([row["f1"] for row in rows])}
+        result |= {"span_f1": metrics.mean([row["span_f1"] for row in rows])}
+    if not all(answerable):
+        refused = [row["f1"] for row, is_answerable in zip(each, answerable, strict=True) if not is_answerable]
+        result["unanswerable_accuracy"] = metrics.mean(refused)
+    scores = [_effective(prediction) for prediction in predictions]
+    area = metrics.auroc(scores, answerable)
+    if area is not None:
+        result["answerability_auroc"] = area
+        result["answerable_f1_at_75"] = _answerable_f1_at(RECOGNISED, scores, each, answerable)
+    return {key: result[key] for key in METRICS if key in result}
+
+
+def _effective(prediction: Prediction) -> float:
+    """The answerable score; where nothing was found there is no threshold at which it would be answered."""
+    return prediction.answerable_score if prediction.best_text else -1.0
+
+
+def _answerable_f1_at(share: float, scores: Sequence[float], each: Sequence[dict[str, float]], answerable: Sequence[bool]) -> float:
+    threshold = metrics.threshold_at([s for s, positive in zip(scores, answerable, strict=True) if not positive], share)
+    rows = zip(scores, each, answerable, strict=True)
+    return metrics.mean([row["span_f1"] if value >= threshold else 0.0 for value, row, positive in rows if positive])
+
+
+def calibrate(answerer: Any, golds: Sequence[Gold]) -> float:
+    """Choose the answerable threshold on ``golds``, store it in the answerer's settings and return it."""
+    threshold = choose_threshold(predict(answerer, _inputs(golds)), golds)
+    answerer.settings = answerer.settings.with_threshold(threshold)
+    return threshold
+
+
+def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> float:
+    """The threshold of highest overall F1 that recognises 75 % of the unanswerable at most 2 points of answerable F1 below its
+    best. Where none does, overall F1 would often refuse everything: then both classes count alike. With one class only, the
+    middle, as nothing can be learned about it.
+    """
+    each = score_each(predictions, golds)
+    positives = [bool(metrics.accepted(gold.answers)) for gold in golds]
+    if not golds or all(positives) or not any(positives):
+        return 0.5
+    rows = sorted(zip((_effective(p) for p in predictions), positives, each, strict=True), key=lambda row: row[0])
+    candidates = _candidates(rows)
+    best_f1 = max(f1 for _, f1, _ in candidates)
+    guarded = [c for c in candidates if c[2] >= RECOGNISED and c[1] >= best_f1 - MOST_F1_LOST]
+    if not guarded:
+        return max(candidates, key=lambda c: c[1] / max(best_f1, 1e-9) + c[2])[0]
+    count, others = sum(positives), len(rows) - sum(positives)
+    return max(guarded, key=lambda c: c[1] * count + c[2] * others)[0]
+
+
+def _candidates(rows: Sequence[tuple[float, bool, dict[str, float]]]) -> list[tuple[float, float, float]]:
+    """(threshold, answerable F1, unanswerable recognised) between every two neighbouring scores, one sweep upwards."""
+    count = sum(positive for _, positive, _ in rows)
+    f1 = sum(row["span_f1"] for _, positive, row in rows if positive)
+    refused = 0
+    candidates = [(0.0, f1 / count, 0.0)]
+    for i, (value, positive, row) in enumerate(rows):
+        f1 -= row["span_f1"] if positive else 0.0
+        refused += not positive
+        following = rows[i + 1][0] if i + 1 < len(rows) else max(1.0, metrics.above(value))
+        if following > value:
+            # Halfway to the next score keeps the decision stable under rounding.
+            middle = (value + following) / 2
+            threshold = middle if value < middle <= following else following
+            candidates.append((max(threshold, 0.0), f1 / count, refused / (len(rows) - count)))
+    return candidates
