@@ -35,11 +35,13 @@ def redirect_to(location: str) -> Response:
 def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    # A global, because a block rendered alone never runs the imports at the top of its file.
+    app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros.html").module
     app.context_processor(_page_context)
 
 
 def _page_context() -> dict[str, Any]:
     from webapp.people.service import current_person
-    from webapp.processes.health import health_line
+    from webapp.health import health_line
 
     return {"person": current_person(), "health_line": health_line, "is_htmx": is_htmx()}

@@ -1,0 +1,49 @@
+/* What every page shares: notices, failures of htmx requests in words, focus after a swap, and a clean browser after signing out. */
+"use strict";
+
+window.errata = (() => {
+  let timer;
+
+  function notice(sentence, seconds = 4) {
+    const box = document.getElementById("notice");
+    if (!box) return;
+    box.textContent = sentence;
+    clearTimeout(timer);
+    if (seconds) timer = setTimeout(() => { box.textContent = ""; }, seconds * 1000);
+  }
+
+  // On the annotate page the outbox speaks instead: it keeps the decision.
+  const isHandled = (event) => event.target.closest?.("[data-own-errors]") !== null;
+
+  document.addEventListener("htmx:sendError", (event) => {
+    if (!isHandled(event)) notice("Not saved: the server cannot be reached. Check `errata serve`, then try again.", 0);
+  });
+  document.addEventListener("htmx:timeout", (event) => {
+    if (!isHandled(event)) notice("Not saved: the server took too long. Try again.", 0);
+  });
+  document.addEventListener("htmx:responseError", (event) => {
+    if (isHandled(event)) return;
+    const status = event.detail.xhr.status;
+    if (status === 401) return location.assign("/sign-in");
+    if (event.detail.xhr.responseText && [400, 404, 409, 422].includes(status)) return;
+    const words = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html").body.textContent.trim();
+    notice(words && words.length < 400 ? words : `Not done: the server answered ${status}.`, 0);
+  });
+
+  // A page that comes back from the back button must not keep the buttons of a request that is over.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) document.querySelectorAll("button:disabled:not([data-stays-disabled])").forEach((button) => { button.disabled = false; });
+  });
+
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-sign-out]")) return;
+    localStorage.clear();
+    sessionStorage.clear();
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    event.target.querySelector?.("[data-focus]")?.focus({ preventScroll: false });
+  });
+
+  return { notice };
+})();
