@@ -26,7 +26,7 @@ METRICS = {
     "answerable_f1_at_75": "Answerable F1 with 75 % of unanswerable recognised",
     "rouge_l": "ROUGE-L",
 }
-EXPORTS = {"squad": "training.squad:write"}
+EXPORTS = {"squad": "training.squad_labels:write"}
 
 NOT_ANSWERABLE = "not answerable"
 ESCAPE = "\\"

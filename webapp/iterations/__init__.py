@@ -1,0 +1,1 @@
+"""Training runs: when one starts, what it compares, and the gate that lets its candidate into service or not."""

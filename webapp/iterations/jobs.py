@@ -1,0 +1,139 @@
+"""The ``train`` and ``evaluate`` jobs: freeze, fit, compare with the champion, decide, and put a better candidate into service.
+
+Each step can be found done by a later attempt: the dataset row, the checkpoints, the answerer's folder, the release. So a killed
+job goes on where it stopped and publishes once.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+
+from training import artefact
+from training.answerers import load_answerer
+from training.safety import resolve_base
+from training.tasks import get_task
+from training.types import Cancelled, FitConfig, TrainingError
+from webapp import home
+from webapp.datasets.files import read_evaluation, read_train
+from webapp.datasets.freeze import freeze
+from webapp.db import write
+from webapp.errors import Damaged
+from webapp.iterations import progress
+from webapp.iterations.compare import Comparison, compare
+from webapp.iterations.publish import publish
+from webapp.iterations.readiness import newest_label
+from webapp.jobs.context import JobContext
+from webapp.models import Dataset, Iteration, Project, Release, db
+
+Report = Callable[[float, str], None]
+
+
+def run_train(context: JobContext) -> dict[str, Any]:
+    began = time.monotonic()
+    project, iteration = _load_rows(context)
+    folder = home.absolute(iteration.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    context.report(0.01, "Freezing the dataset")
+    dataset = _freeze_once(context, project, iteration)
+    _write_config(folder, iteration, dataset)
+    try:
+        answerer_path = _train_once(project, iteration, dataset, part(context.report, 0.05, 0.80))
+        comparison = _compare(project, iteration, answerer_path, dataset, part(context.report, 0.80, 0.98))
+    except Cancelled:
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        raise
+    context.report(0.98, "Writing down the comparison")
+    published = publish(context, project, iteration, answerer_path=answerer_path, comparison=comparison)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    counts = dataset.counts
+    return {
+        "iteration": iteration.number, "candidate": published.candidate, "champion": published.champion,
+        "examples": {kind: counts[kind] for kind in ("accept", "correct", "negative", "rehearsal")},
+        "before": comparison.before.metrics, "after": comparison.after.metrics, "gate": comparison.gate.to_json(),
+        "seconds": time.monotonic() - began,
+    }  # fmt: skip
+
+
+def part(report: Report, low: float, high: float) -> Report:
+    """``report`` for a stage that takes the job from ``low`` to ``high``."""
+    return lambda fraction, message: report(low + (high - low) * fraction, message)
+
+
+def _load_rows(context: JobContext) -> tuple[Project, Iteration]:
+    project = db.session.get(Project, context.project_id)
+    number = context.payload["iteration"]
+    iteration = db.session.scalar(
+        select(Iteration).where(Iteration.project_id == context.project_id, Iteration.number == number)
+    )
+    if project is None or iteration is None or project.deleted_at is not None:
+        raise TrainingError(f"Iteration {number} cannot run: its project was deleted.")
+    return project, iteration
+
+
+def _freeze_once(context: JobContext, project: Project, iteration: Iteration) -> Dataset:
+    """The dataset of the first attempt: a resumed run learns from what it began with, whatever was labelled meanwhile."""
+    if iteration.dataset_id is not None:
+        dataset = db.session.get(Dataset, iteration.dataset_id)
+        if dataset is not None:
+            return dataset
+    newest = newest_label(project.id)
+    dataset = freeze(project, seed=iteration.seed)
+    with write() as session:
+        context.guard(session)
+        iteration = session.merge(iteration)
+        iteration.dataset_id = dataset.id
+        iteration.champion_id = project.champion_id
+        iteration.config = {**iteration.config, "newest_label": newest}
+    return dataset
+
+
+def _write_config(folder: Path, iteration: Iteration, dataset: Dataset) -> None:
+    config = {
+        **iteration.config, "base": iteration.base, "seed": iteration.seed, "dataset": dataset.path,
+        "fingerprint": dataset.fingerprint, "prompt_version": get_task(iteration.config["task"]).PROMPT_VERSION,
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report: Report) -> Path:
+    place = home.project_folder(project.id) / home.ARTEFACT_FOLDERS["answerer"] / iteration.config["answerer"]
+    if place.exists():
+        artefact.verify(place, kind="answerer")
+        return place
+    folder = home.absolute(iteration.path)
+    dataset_folder = home.absolute(dataset.path)
+    artefact.verify(dataset_folder, kind="dataset")
+    task = get_task(project.task)
+    report(0.0, "Loading the base model")
+    base = resolve_base(iteration.base, home.model_cache())
+    answerer = load_answerer(base, task, seed=iteration.seed)
+    validation = [row.gold for row in read_evaluation(dataset_folder, "validation")]
+    answerer = task.fit(
+        answerer, read_train(dataset_folder), validation, folder=folder / "checkpoints",
+        config=FitConfig(**iteration.config["fit"]), report=report, log=progress.writer(folder),
+    )  # fmt: skip
+    about = {"iteration": iteration.number, "base": iteration.base, "config": asdict(answerer.settings)}
+    with artefact.writing(place, kind="answerer", parents={"dataset": dataset.fingerprint}, about=about) as temporary:
+        answerer.save(temporary)
+    return place
+
+
+def _compare(project: Project, iteration: Iteration, answerer_path: Path, dataset: Dataset, report: Report) -> Comparison:
+    champion = db.session.get(Release, project.champion_id) if project.champion_id else None
+    before = home.absolute(champion.answerer_path) if champion else resolve_base(iteration.base, home.model_cache())
+    if champion is not None and (before / artefact.MANIFEST).exists():
+        artefact.verify(before)
+        if artefact.manifest_sha256(before) != champion.answerer_sha256:
+            raise Damaged(f"The answerer of release {champion.number} is not the one that was promoted; roll back to another release.")
+    rows = read_evaluation(home.absolute(dataset.path), "test")
+    task = get_task(project.task)
+    comparison = compare(task, before=before, after=answerer_path, rows=rows, seed=iteration.seed, report=report)
+    with write() as session:
+        session.execute(update(Iteration).where(Iteration.id == iteration.id).values(champion_id=champion.id if champion else None))
+    return comparison

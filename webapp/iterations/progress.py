@@ -1,0 +1,52 @@
+"""``log.jsonl`` of an iteration: written line by line while it trains, read back as curves at any time."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FILE = "log.jsonl"
+CURVES = (("loss", "Loss"), ("perplexity", "Perplexity"), ("validation_f1", "Validation F1"))
+POINTS_AT_MOST = 300
+
+
+def writer(folder: Path) -> Callable[[dict[str, float]], None]:
+    """Append one line per point, on disk before the run goes on, so that a killed run has its curve up to the last step."""
+
+    def append(point: dict[str, float]) -> None:
+        with (folder / FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(point) + "\n")
+
+    return append
+
+
+def read_log(folder: Path) -> list[dict[str, float]]:
+    """Points by step. A resumed run repeats the steps since its checkpoint: the later values count. A torn last line is skipped."""
+    steps: dict[float, dict[str, float]] = {}
+    try:
+        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        try:
+            point = json.loads(line)
+        except ValueError:
+            continue
+        steps.setdefault(point.get("step", 0), {}).update(point)
+    return [steps[step] for step in sorted(steps)]
+
+
+def curves(folder: Path) -> list[dict[str, Any]]:
+    """One entry per curve that has points: its key, title and [step, value] pairs, thinned to what a screen can show."""
+    points = read_log(folder)
+    found = []
+    for key, title in CURVES:
+        pairs = [[point["step"], point[key]] for point in points if point.get(key) is not None]
+        if pairs:
+            found.append({"key": key, "title": title, "points": _thin(pairs)})
+    return found
+
+
+def _thin(pairs: list[list[float]]) -> list[list[float]]:
+    stride = -(-len(pairs) // POINTS_AT_MOST)
+    return pairs if stride <= 1 else [*pairs[:-1:stride], pairs[-1]]

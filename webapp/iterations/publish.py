@@ -1,0 +1,73 @@
+"""What an iteration leaves behind, in one transaction: the candidate release, the figures, and its promotion when the gate says so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, insert
+from sqlalchemy.orm import Session
+
+from training import artefact
+from webapp import home
+from webapp.db import write
+from webapp.iterations.compare import Comparison
+from webapp.jobs import service as job_service
+from webapp.jobs.context import JobContext
+from webapp.models import CorpusIndex, EvaluationRow, Iteration, Project, Release
+from webapp.releases import service as release_service
+
+
+@dataclass(frozen=True)
+class Published:
+    """Release numbers: the candidate's, and the champion's after the decision."""
+
+    candidate: int
+    champion: int | None
+
+
+def publish(
+    context: JobContext, project: Project, iteration: Iteration, *, answerer_path: Path, comparison: Comparison
+) -> Published:
+    sha256 = artefact.manifest_sha256(answerer_path)
+    with write() as session:
+        context.guard(session)
+        project = session.get_one(Project, project.id, populate_existing=True)
+        iteration = session.get_one(Iteration, iteration.id, populate_existing=True)
+        champion = session.get(Release, project.champion_id) if project.champion_id else None
+        index = session.get(CorpusIndex, champion.index_id) if champion and champion.index_id else None
+        candidate = release_service.create_release(
+            session, project, answerer_path=home.relative(answerer_path), answerer_sha256=sha256, index=index,
+            iteration=iteration, parent=champion, reason=f"Iteration {iteration.number}", metrics=comparison.after.metrics,
+        )  # fmt: skip
+        _store_figures(session, iteration, comparison)
+        # Another release may have gone into service since the comparison: then a person decides.
+        was_compared = champion is None or iteration.champion_id == champion.id
+        if comparison.gate.decision == "promote" and was_compared:
+            promote(session, project, candidate, person=None, reason=comparison.gate.reasons[0])
+            champion = candidate
+    return Published(candidate.number, champion.number if champion else None)
+
+
+def promote(session: Session, project: Project, release: Release, *, person: Any, reason: str) -> Release | None:
+    """Put a release into service and have the queue answered again by it; returns the previous champion."""
+    previous = release_service.promote(session, project, release, person=person, reason=reason)
+    job_service.enqueue(session, "predict", project_id=project.id, payload={}, person=person)
+    return previous
+
+
+def _store_figures(session: Session, iteration: Iteration, comparison: Comparison) -> None:
+    iteration.before, iteration.after = comparison.before.metrics, comparison.after.metrics
+    iteration.gate = comparison.gate.to_json()
+    session.execute(delete(EvaluationRow).where(EvaluationRow.iteration_id == iteration.id))
+    rows = [
+        {
+            "iteration_id": iteration.id, "question_id": row.question, "gold": list(row.gold.answers),
+            "before_text": old.text, "after_text": new.text, "before": old_scores, "after": new_scores,
+        }
+        for row, old, new, old_scores, new_scores in zip(
+            comparison.rows, comparison.before.predictions, comparison.after.predictions,
+            comparison.before.each, comparison.after.each, strict=True,
+        )
+    ]  # fmt: skip
+    if rows:
+        session.execute(insert(EvaluationRow), rows)

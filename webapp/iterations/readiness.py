@@ -1,0 +1,143 @@
+"""Whether an iteration can start, and when the next one starts by itself: one line that shows every condition."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
+
+from training.tasks import get_task
+from webapp.label import service as label_service
+from webapp.models import Iteration, Label, Project, Release, db
+from webapp.projects import settings as project_settings
+
+AT_LEAST = 8  # usable labels; fewer move a model by chance only
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Current labels by what they can teach."""
+
+    accepts: int
+    corrections: int
+    abstentions: int  # unanswerable and wrong passage
+    wrong_answers: int  # without a correction: nothing to learn from yet
+    skips: int
+
+    @property
+    def usable(self) -> int:
+        return self.accepts + self.corrections + self.abstentions
+
+
+@dataclass(frozen=True)
+class Readiness:
+    changed: int  # since the labels the champion learned from
+    changed_since_last: int  # since the labels of the last iteration, promoted or not
+    train_after: int
+    problem: str  # why it cannot start now; "" when it can
+
+    @property
+    def is_due(self) -> bool:
+        return 0 < self.train_after <= min(self.changed, self.changed_since_last)
+
+    @property
+    def line(self) -> str:
+        if self.train_after == 0:
+            return f"{self.changed} labels changed since the model in service was trained; iterations never start by themselves here."
+        waiting = min(self.changed, self.changed_since_last)
+        sentence = f"{waiting} of {self.train_after} changed labels; the next iteration starts by itself at {self.train_after}."
+        if self.changed_since_last < self.changed:
+            sentence += f" ({self.changed} since the model in service was trained; the last iteration's candidate was not promoted.)"
+        return sentence
+
+
+def tally_labels(project_id: int) -> Tally:
+    statement = (
+        label_service.current_labels(project_id).order_by(None)
+        .with_only_columns(Label.verdict, Label.reject_reason, func.count()).group_by(Label.verdict, Label.reject_reason)
+    )  # fmt: skip
+    counts = {reason or verdict: count for verdict, reason, count in db.session.execute(statement)}
+    return Tally(
+        counts.get("accept", 0), counts.get("correct", 0), counts.get("unanswerable", 0) + counts.get("wrong_passage", 0),
+        counts.get("wrong_answer", 0), counts.get("skip", 0),
+    )  # fmt: skip
+
+
+def find_problem(project: Project) -> str:
+    """One sentence on why an iteration cannot start, and what to do; "" when it can."""
+    if project.champion_id is None and get_task(project.task).USES_PASSAGES:
+        return f"There is no model in service to compare with yet; add documents and build the index first (errata index {project.name})."
+    tally = tally_labels(project.id)
+    if tally.usable < AT_LEAST:
+        return _too_few(tally)
+    if not tally.corrections and not tally.abstentions:
+        return (
+            f"All {tally.accepts} usable labels accept the model's own answer, so there is nothing to learn beyond what it says "
+            "already; correct or reject some answers first."
+        )
+    if not tally.accepts and not tally.corrections:
+        return (
+            f"All {tally.abstentions} usable labels say that there is no answer; a model that learns from these alone would refuse "
+            "every question. Accept or correct some answers first."
+        )
+    return ""
+
+
+def _too_few(tally: Tally) -> str:
+    aside = [
+        f"{count} {what}" for count, what in
+        ((tally.wrong_answers, "wrong answers without a correction"), (tally.skips, "skips")) if count
+    ]  # fmt: skip
+    not_counted = f" ({' and '.join(aside)} not counted)" if aside else ""
+    return (
+        f"An iteration needs at least {AT_LEAST} labels to learn from; there are {tally.usable}{not_counted}. "
+        f"Label {AT_LEAST - tally.usable} more on the annotate page."
+    )
+
+
+def assess(project: Project) -> Readiness:
+    settings = project_settings.read(project)
+    changed, since_last = count_changes(project)
+    return Readiness(changed, since_last, settings.train_after, find_problem(project))
+
+
+def count_changes(project: Project) -> tuple[int, int]:
+    """Changed labels since the champion's training set, and since the last iteration's."""
+    last = db.session.scalar(select(Iteration).where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1))
+    changed = changed_labels(project.id, _newest_label(_champion_iteration(project)))
+    return changed, changed_labels(project.id, _newest_label(last))
+
+
+def _newest_label(iteration: Iteration | None) -> int:
+    return int(iteration.config.get("newest_label", 0)) if iteration is not None else 0
+
+
+def _champion_iteration(project: Project) -> Iteration | None:
+    """The iteration that made the answerer in service, also when a later release only gave it a new index."""
+    champion = db.session.get(Release, project.champion_id) if project.champion_id else None
+    if champion is None:
+        return None
+    statement = (
+        select(Iteration).join(Release, Release.iteration_id == Iteration.id)
+        .where(Release.project_id == project.id, Release.answerer_sha256 == champion.answerer_sha256)
+        .order_by(Iteration.number.desc()).limit(1)
+    )  # fmt: skip
+    return db.session.scalar(statement)
+
+
+def newest_label(project_id: int) -> int:
+    return db.session.scalar(select(func.max(Label.id)).where(Label.project_id == project_id)) or 0
+
+
+def changed_labels(project_id: int, newest: int) -> int:
+    """Decisions that are new, edited or undone since label ``newest``; skips and what came and went in between do not count."""
+    superseding, first = aliased(Label), aliased(Label)
+    is_current = ~select(superseding.id).where(superseding.supersedes_id == Label.id).exists()
+    began_before = (
+        select(first.id)
+        .where(first.question_id == Label.question_id, first.person_id == Label.person_id, first.round == Label.round, first.id <= newest)
+        .exists()
+    )
+    statement = select(func.count()).select_from(Label).where(
+        Label.project_id == project_id, Label.id > newest, is_current, Label.verdict.not_in(("skip", "undo")) | began_before
+    )
+    return db.session.scalar(statement) or 0
