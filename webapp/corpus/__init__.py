@@ -1,0 +1,1 @@
+"""What a project knows: imported documents and questions, and the index over the documents' passages."""

@@ -1,0 +1,148 @@
+"""Gold rows in: a question with its right answers and the text they are in. The text becomes a document of the corpus too."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from retriever.cleaning import clean_text, document_sha256
+from retriever.types import Document as Text
+from retriever.types import Rejected, Row
+from webapp.corpus import documents, questions
+from webapp.corpus.importing import Source, Stored, mapped_rows
+from webapp.corpus.questions import cell, clean_question, question_sha256
+from webapp.errors import Invalid
+from webapp.models import Project, Question
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    **questions.FIELDS,
+    "title": ("title", "name", "article"),
+    "context": ("context", "passage", "document", "paragraph"),
+    "answers": ("answers", "answer", "gold", "target", "label", "summary"),
+    "is_impossible": ("is_impossible", "impossible", "unanswerable"),
+}
+REQUIRED = ("question", "answers")
+TRUE_WORDS = ("1", "true", "yes")
+
+
+@dataclass(frozen=True)
+class Item:
+    line: int
+    id: str
+    text: str
+    title: str
+    gold: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        return question_sha256(self.text, context=self.gold["context"])
+
+
+def read(source: Source) -> Iterator[Item | Rejected]:
+    for row in mapped_rows(source, fields=FIELDS, required=REQUIRED):
+        yield row if isinstance(row, Rejected) else _item(row)
+
+
+def _item(row: Row) -> Item | Rejected:
+    values = row.values
+    try:
+        text = clean_question(cell(values.get("question")))
+        # Offsets count the characters of the context as the file has it, so only its edges are left alone here.
+        context = cell(values.get("context"))
+        answers = [_placed(answer, context) for answer in _answers(values.get("answers"))]
+        is_impossible = cell(values.get("is_impossible")).strip().lower() in TRUE_WORDS
+        if not answers and not is_impossible:
+            raise Invalid('The row has no answer and is not marked "is_impossible"; give one of the two.')
+    except Invalid as error:
+        return Rejected(row.line, str(error))
+    gold = {"answers": [] if is_impossible else answers, "is_impossible": is_impossible, "context": context}
+    return Item(row.line, cell(values.get("id")).strip()[:400], text, " ".join(cell(values.get("title")).split()), gold)
+
+
+def _answers(value: Any) -> list[dict[str, Any]]:
+    """Answers given as a list of ``{"text", "start"}`` or of texts, or as one text (JSON, when it looks like a list)."""
+    if isinstance(value, str):
+        stripped = value.strip()
+        value = _json_list(stripped) if stripped.startswith("[") else [stripped]
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        raise Invalid(f'Answers are a list of {{"text", "start"}} objects or of texts, not {value!r:.60}.')
+    found = [_answer(one) for one in value]
+    return [answer for answer in found if answer["text"].strip()]
+
+
+def _json_list(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [text]
+
+
+def _answer(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        text = value.get("text")
+        start = value.get("start", value.get("answer_start"))
+        if isinstance(text, str) and (start is None or (isinstance(start, int) and not isinstance(start, bool))):
+            return {"text": clean_text(text), "start": start}
+    if isinstance(value, str):
+        return {"text": clean_text(value), "start": None}
+    raise Invalid(f'An answer is a text or {{"text": "...", "start": number}}, not {value!r:.60}.')
+
+
+def _placed(answer: dict[str, Any], context: str) -> dict[str, Any]:
+    """The answer with a ``start`` that is true of the context: corrected where the text lies elsewhere, refused where it lies nowhere."""
+    text, start = answer["text"], answer["start"]
+    if start is None or not context:
+        return answer
+    if start >= 0 and context[start : start + len(text)] == text:
+        return answer
+    found = context.find(text)
+    if found < 0:
+        raise Invalid(
+            f"The answer {text[:60]!r} is not in the context at {start}, nor anywhere else in it; correct the row."
+        )
+    return {"text": text, "start": found}
+
+
+def store(session: Session, project: Project, items: list[Item]) -> Stored:
+    result = Stored()
+    known = questions.known_hashes(session, project, [item.sha256 for item in items])
+    named = questions.known_ids(session, project, [item.id for item in items if item.id])
+    kept = []
+    for item in items:
+        if item.sha256 in known:
+            result.duplicates += 1
+        elif item.id and item.id in named:
+            result.rejected.append(questions.taken(item.line, item.id))
+        else:
+            known.add(item.sha256)
+            named |= {item.id}
+            kept.append(item)
+    if kept:
+        session.execute(insert(Question), [_row(project, item) for item in kept])
+    documents.store(session, project, _contexts(items))
+    result.added = len(kept)
+    return result
+
+
+def _row(project: Project, item: Item) -> dict[str, Any]:
+    return {
+        "project_id": project.id, "external_id": item.id, "text": item.text, "sha256": item.sha256, "source": "gold", "gold": item.gold,
+    }  # fmt: skip
+
+
+def _contexts(items: list[Item]) -> list[Text]:
+    """Each context once; cleaned like any document, so that it is the same document as when imported as one."""
+    found: dict[str, Text] = {}
+    for item in items:
+        text = clean_text(item.gold["context"])
+        if text.strip():
+            sha256 = document_sha256(text)
+            found.setdefault(sha256, Text("", item.title, text, sha256, item.line))
+    return list(found.values())

@@ -1,0 +1,214 @@
+"""A file into rows of a project, whatever the kind: read, check, store in short transactions, list what was refused."""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from retriever.types import Columns, Rejected, Report, RetrieverError, Row
+from webapp.db import write
+from webapp.errors import Invalid, NotFound
+from webapp.models import Project
+
+# Kind of file -> module with FIELDS, REQUIRED, read and store. Labels belong to a later capability, named here only by text.
+KINDS = {
+    "documents": "webapp.corpus.documents",
+    "questions": "webapp.corpus.questions",
+    "gold": "webapp.corpus.gold",
+    "labels": "webapp.label.importing",
+}
+BATCH_ROWS = 250  # a gold row also writes its context, so a transaction stays under 500 rows
+MAPPED_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
+REPORT_EVERY = 100
+
+
+@dataclass
+class Stored:
+    """What became of one batch."""
+
+    added: int = 0
+    duplicates: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    kind: str
+    read: int
+    added: int
+    duplicates: int
+    rejected: tuple[Rejected, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        rejected = [{"line": row.line, "reason": row.reason} for row in self.rejected]
+        return {
+            "kind": self.kind,
+            "read": self.read,
+            "added": self.added,
+            "duplicates": self.duplicates,
+            "rejected": rejected,
+        }
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file of an import: where it lies, how its people call it, its format and column mapping (None: by its names)."""
+
+    path: Path
+    name: str
+    format: str
+    columns: Mapping[str, str] | None = None
+
+
+class Kind(Protocol):
+    FIELDS: Mapping[str, tuple[str, ...]]
+    REQUIRED: tuple[str, ...]
+
+    def read(self, source: Source) -> Iterator[Any]: ...
+    def store(self, session: Session, project: Project, items: list[Any]) -> Stored: ...
+
+
+def load_kind(kind: str) -> Any:
+    """The module of a kind of import. Raises :class:`Invalid` naming the known ones."""
+    if kind not in KINDS:
+        raise Invalid(
+            f"{kind!r} cannot be imported; choose one of {', '.join(KINDS)}.", {"kind": "Choose what the file holds."}
+        )
+    return importlib.import_module(KINDS[kind])
+
+
+def _ignore(_fraction: float, _message: str) -> None: ...
+
+
+def _no_guard(_session: Session) -> None: ...
+
+
+def import_file(
+    path: Path,
+    *,
+    project: Project,
+    kind: str,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    name: str | None = None,
+    report: Report = _ignore,
+    guard: Callable[[Session], None] = _no_guard,
+) -> ImportResult:
+    """Add the rows of a file to the project. Good rows go in, bad ones come back with their line and reason.
+
+    ``columns`` maps fields to the file's own column names; ``name`` is the file's name as people know it. Adding the same
+    file again adds nothing. Raises :class:`Invalid` when the file as a whole cannot be read.
+    """
+    importer = load_kind(kind)
+    source = open_source(path, kind=kind, format=format, columns=columns, name=name)
+    counts, read = Stored(), 0
+    total = max(source.path.stat().st_size, 1)
+    try:
+        rows = importer.read(source)
+        while batch := list(islice(rows, BATCH_ROWS)):
+            read += len(batch)
+            _store_batch(importer, batch, project=project, counts=counts, guard=guard)
+            report(min(0.95, read * 300 / total), f"{read:,} rows read, {counts.added:,} added")
+    except RetrieverError as error:
+        raise Invalid(f"{source.name}: {error}") from error
+    rejected = tuple(sorted(counts.rejected, key=lambda row: row.line))
+    return ImportResult(kind, read, counts.added, counts.duplicates, rejected)
+
+
+def open_source(
+    path: Path,
+    *,
+    kind: str,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    name: str | None = None,
+) -> Source:
+    """The file, its format found and its mapping checked as far as that goes without reading it."""
+    from retriever.readers import file_format
+
+    shown = name or path.name
+    if not path.is_file():
+        raise Invalid(f"There is no file {path}; give the path of an existing one.")
+    try:
+        found = file_format(Path(shown), format)
+    except RetrieverError as error:
+        raise Invalid(f"{shown}: {error}") from error
+    if columns:
+        _check_fields(kind, columns)
+    return Source(path, shown, found, dict(columns) if columns else None)
+
+
+def _check_fields(kind: str, columns: Mapping[str, str]) -> None:
+    importer = load_kind(kind)
+    for name in columns:
+        if name not in importer.FIELDS:
+            raise Invalid(f"{kind} have no field {name!r}; they have {', '.join(importer.FIELDS)}.")
+    missing = next((name for name in importer.REQUIRED if name not in columns), None)
+    if missing is not None:
+        raise Invalid(f"Say which column holds the {missing}.", {missing: "Choose a column."})
+
+
+def _store_batch(
+    importer: Any, batch: list[Any], *, project: Project, counts: Stored, guard: Callable[[Session], None]
+) -> None:
+    counts.rejected += [item for item in batch if isinstance(item, Rejected)]
+    items = [item for item in batch if not isinstance(item, Rejected)]
+    with write() as session:
+        guard(session)
+        refuse_deleted(session, project)
+        stored = importer.store(session, project, items)
+    counts.added += stored.added
+    counts.duplicates += stored.duplicates
+    counts.rejected += stored.rejected
+
+
+def refuse_deleted(session: Session, project: Project) -> None:
+    """Raise :class:`NotFound` when the project went away meanwhile; else make other imports into it wait for this transaction."""
+    alive = select(Project.id).where(Project.id == project.id, Project.deleted_at.is_(None)).with_for_update()
+    if session.scalar(alive) is None:
+        raise NotFound("The project was deleted meanwhile; the work was stopped.")
+
+
+def mapped_rows(
+    source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tuple[str, ...]
+) -> Iterator[Row | Rejected]:
+    """The rows of a table with the file's columns renamed to ours. Raises :class:`RetrieverError` when a required one is not told."""
+    from retriever.readers import read_rows
+
+    columns = source.columns or _guess(source, fields=fields, required=required)
+    for row in read_rows(source.path, format=source.format):
+        if isinstance(row, Row):
+            yield Row(row.line, {name: row.values.get(column) for name, column in columns.items()})
+        else:
+            yield row
+
+
+def _guess(source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tuple[str, ...]) -> Mapping[str, str]:
+    found = sniff(source, fields=fields, required=required)
+    if found.guess is None:
+        held = ", ".join(name[:40] for name in found.names[:20])
+        wanted = " and ".join(required)
+        raise RetrieverError(f"No column is named like a {wanted}; say which one holds it (the file has: {held}).")
+    return found.guess
+
+
+def sniff(source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tuple[str, ...]) -> Columns:
+    from retriever.readers import sniff_columns
+
+    return sniff_columns(source.path, format=source.format, fields=fields, required=required)
+
+
+def sniff_file(source: Source, *, kind: str) -> Columns | None:
+    """The columns of a table file for a mapping form; None for files of prose, which have none."""
+    if source.format not in MAPPED_FORMATS:
+        return None
+    importer = load_kind(kind)
+    try:
+        return sniff(source, fields=importer.FIELDS, required=importer.REQUIRED)
+    except RetrieverError as error:
+        raise Invalid(f"{source.name}: {error}") from error

@@ -1,0 +1,321 @@
+"""The saved index over a corpus: split what is new, embed it, drop what was deleted, put the result in service."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from retriever.types import Passage as IndexPassage
+from retriever.types import Report, RetrieverError
+from training.artefact import DamagedArtefact, manifest_sha256, read_manifest, verify, writing
+from training.tasks import get_task
+from webapp.audit import record
+from webapp.corpus.importing import refuse_deleted
+from webapp.db import write
+from webapp.errors import Busy, Invalid
+from webapp.home import absolute, model_cache, new_artefact_path, relative
+from webapp.jobs.service import enqueue
+from webapp.models import CorpusIndex, Document, Job, Passage, Project, Release, db
+from webapp.releases.service import base_answerer, champion_of, create_release, promote
+
+if TYPE_CHECKING:
+    from retriever.embedder import Embedder
+    from retriever.index import HybridIndex
+
+PASSAGE_TOKENS = 180  # the title is embedded with the passage, and both together stay within the embedder's limit
+OVERLAP_TOKENS = 40
+PASSAGES_PER_WRITE = 500
+DOCUMENTS_PER_READ = 100
+READ_ROWS = 5_000
+
+log = logging.getLogger("errata.corpus")
+
+
+@dataclass(frozen=True)
+class IndexResult:
+    """``release`` is the number now in service, ``index`` the id of its index (None: the task uses no passages)."""
+
+    documents: int
+    passages: int
+    added: int
+    removed: int
+    embedder: str
+    index: int | None
+    release: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class IndexState:
+    """What the pages say about the index."""
+
+    documents: int
+    index: CorpusIndex | None
+    release: Release | None
+    job: Job | None
+    is_out_of_date: bool
+
+
+def lock_name(project_id: int) -> str:
+    return f"index:{project_id}"
+
+
+def enqueue_index(session: Session, project: Project, *, person: Any = None) -> Job:
+    """Raises :class:`Busy` when one is queued or running."""
+    return enqueue(session, "index", project_id=project.id, payload={}, lock=lock_name(project.id), person=person)
+
+
+def request_index(session: Session, project: Project, *, person: Any = None) -> Job | None:
+    """Index soon: a job that waits already will see the change; one that runs looks again before it ends."""
+    try:
+        return enqueue_index(session, project, person=person)
+    except Busy:
+        return None
+
+
+def _live(project: Project) -> tuple[Any, ...]:
+    return (Document.project_id == project.id, Document.deleted_at.is_(None))
+
+
+def _extent(project: Project) -> tuple[int, int]:
+    """How many documents there are and the highest id: ids only grow, so any change to the set changes one of the two."""
+    row = db.session.execute(select(func.count(), func.max(Document.id)).where(*_live(project))).one()
+    return int(row[0]), int(row[1] or 0)
+
+
+def newest_index(project: Project) -> CorpusIndex | None:
+    return db.session.scalar(
+        select(CorpusIndex).where(CorpusIndex.project_id == project.id).order_by(CorpusIndex.id.desc()).limit(1)
+    )
+
+
+def _indexed_extent(index: CorpusIndex) -> tuple[int, int]:
+    try:
+        about = read_manifest(absolute(index.path)).get("about", {})
+    except DamagedArtefact:
+        return -1, -1
+    return int(about.get("documents", -1)), int(about.get("last_document", -1))
+
+
+def index_state(project: Project) -> IndexState:
+    champion = champion_of(project)
+    index = champion.index if champion is not None else None
+    active = select(Job).where(Job.lock == lock_name(project.id), Job.state.in_(("queued", "leased", "running")))
+    extent = _extent(project)
+    return IndexState(extent[0], index, champion, db.session.scalar(active), is_out_of_date(project, extent=extent))
+
+
+def is_out_of_date(project: Project, *, extent: tuple[int, int] | None = None) -> bool:
+    """Whether the index in service differs from the documents there are. A project with nothing at all is up to date."""
+    champion = champion_of(project)
+    extent = extent or _extent(project)
+    if champion is None:
+        return extent[0] > 0
+    if champion.index is None:
+        return extent[0] > 0 and get_task(project.task).USES_PASSAGES
+    return _indexed_extent(champion.index) != extent
+
+
+def update_index(
+    project: Project, *, report: Report, guard: Callable[[Session], None] = lambda _session: None
+) -> IndexResult:
+    """Bring the index up to the documents and put it in service as a release with the same answerer.
+
+    The first release of a project is made here from its base model. Only what is new is embedded. A damaged index, or one of
+    another embedder, is built again from the passages. Nothing changes in service until the last transaction.
+    """
+    started = time.monotonic()
+    report(0.0, "Loading the embedder")
+    if not get_task(project.task).USES_PASSAGES:
+        return _publish(project, None, counts=(0, 0), started=started, guard=guard)
+    from retriever.embedder import load_embedder
+
+    embedder = load_embedder(project.embedder, cache=model_cache())
+    extent = _extent(project)
+    if extent[0] == 0 and newest_index(project) is None:
+        raise Invalid(f"{project.name} has no documents to index; import some first.")
+    _split_new(project, embedder, report=_part(report, 0.0, 0.2), guard=guard)
+    index, counts = _updated(project, embedder, report=_part(report, 0.2, 0.9))
+    report(0.9, "Saving the index")
+    saved = _save(project, index, embedder=embedder, extent=extent) if index is not None else newest_index(project)
+    report(0.95, "Putting it in service")
+    return _publish(project, saved, counts=counts, started=started, guard=guard)
+
+
+def _part(report: Report, low: float, high: float) -> Report:
+    return lambda fraction, message: report(low + fraction * (high - low), message)
+
+
+def _split_new(project: Project, embedder: "Embedder", *, report: Report, guard: Callable[[Session], None]) -> None:
+    """Passages for the documents that have none yet; each document's passages are stored together or not at all."""
+    without = select(Document.id).outerjoin(Passage).where(*_live(project), Passage.id.is_(None)).order_by(Document.id)
+    todo = list(db.session.scalars(without))
+    rows: list[dict[str, Any]] = []
+    for done in range(0, len(todo), DOCUMENTS_PER_READ):
+        chunk = select(Document.id, Document.text).where(Document.id.in_(todo[done : done + DOCUMENTS_PER_READ]))
+        for document_id, text in db.session.execute(chunk).all():
+            rows += _passage_rows(project, document_id, text, embedder=embedder)
+            if len(rows) >= PASSAGES_PER_WRITE:
+                rows = _store_passages(project, rows, guard=guard)
+        report(done / len(todo), f"Splitting documents: {done:,} of {len(todo):,}")
+    _store_passages(project, rows, guard=guard)
+
+
+def _passage_rows(project: Project, document_id: int, text: str, *, embedder: "Embedder") -> list[dict[str, Any]]:
+    from retriever.splitter import split
+
+    limit = min(PASSAGE_TOKENS, embedder.max_tokens)
+    overlap = min(OVERLAP_TOKENS, limit // 4)
+    spans = split(text, max_tokens=limit, overlap_tokens=overlap, count_tokens=embedder.count_tokens)
+    return [
+        {
+            "project_id": project.id, "document_id": document_id, "position": position, "start": span.start, "end": span.end,
+            "text": text[span.start : span.end],
+        }
+        for position, span in enumerate(spans)
+    ]  # fmt: skip
+
+
+def _store_passages(
+    project: Project, rows: list[dict[str, Any]], *, guard: Callable[[Session], None]
+) -> list[dict[str, Any]]:
+    if rows:
+        with write() as session:
+            guard(session)
+            refuse_deleted(session, project)
+            session.execute(insert(Passage), rows)
+    return []
+
+
+def _updated(project: Project, embedder: "Embedder", *, report: Report) -> tuple["HybridIndex | None", tuple[int, int]]:
+    """The changed index and how many passages came and went; None when the newest saved one is right as it is."""
+    wanted = set(db.session.scalars(select(Passage.id).join(Document).where(*_live(project))))
+    index = _load_newest(project, embedder)
+    if not wanted and index is None:
+        raise Invalid(f"{project.name} has no text to index; import documents first.")
+    held = set(index.ids) if index is not None else set()
+    gone, new = sorted(held - wanted), sorted(wanted - held)
+    if index is not None and not gone and not new and _is_same_extent(project):
+        return None, (0, 0)
+    if index is not None and gone:
+        index.remove(gone)
+    if new:
+        index = _with_added(index, new, embedder=embedder, report=report)
+    return index, (len(new), len(gone))
+
+
+def _is_same_extent(project: Project) -> bool:
+    newest = newest_index(project)
+    return newest is not None and _indexed_extent(newest) == _extent(project)
+
+
+def _with_added(
+    index: "HybridIndex | None", new: Sequence[int], *, embedder: "Embedder", report: Report
+) -> "HybridIndex":
+    from retriever.index import HybridIndex, passage_text
+
+    passages = list(_read_passages(new))
+    vectors = embedder.encode([passage_text(passage) for passage in passages], report=report)
+    if index is None:
+        return HybridIndex.build(passages, vectors, embedder_identity=embedder.identity)
+    index.add(passages, vectors)
+    return index
+
+
+def _read_passages(ids: Sequence[int]) -> Iterator[IndexPassage]:
+    for start in range(0, len(ids), READ_ROWS):
+        chunk = ids[start : start + READ_ROWS]
+        rows = (
+            select(Passage.id, Passage.text, Document.title)
+            .join(Document)
+            .where(Passage.id.in_(chunk))
+            .order_by(Passage.id)
+        )
+        for passage_id, text, title in db.session.execute(rows).all():
+            yield IndexPassage(passage_id, text, title)
+
+
+def _load_newest(project: Project, embedder: "Embedder") -> "HybridIndex | None":
+    """The newest saved index, or None when it has to be built again from the passages."""
+    from retriever.index import HybridIndex
+
+    newest = newest_index(project)
+    if newest is None or newest.embedder != embedder.identity:
+        return None
+    folder = absolute(newest.path)
+    try:
+        verify(folder, kind="index")
+        return HybridIndex.load(folder, embedder_identity=embedder.identity)
+    except (DamagedArtefact, RetrieverError) as error:
+        log.warning("The index is built again: %s", error)
+        return None
+
+
+def _save(project: Project, index: "HybridIndex", *, embedder: "Embedder", extent: tuple[int, int]) -> CorpusIndex:
+    """The index as an artefact, and the row that will point at it."""
+    previous = newest_index(project)
+    place = new_artefact_path(project.id, "index")
+    about = {"embedder": embedder.identity, "documents": extent[0], "last_document": extent[1], "passages": len(index)}
+    with writing(place, kind="index", parents={"index": previous.sha256} if previous else {}, about=about) as folder:
+        index.save(Path(folder))
+    return CorpusIndex(
+        project_id=project.id, path=relative(place), sha256=manifest_sha256(place), embedder=embedder.identity,
+        documents=extent[0], passages=len(index),
+    )  # fmt: skip
+
+
+def _publish(
+    project: Project,
+    index: CorpusIndex | None,
+    *,
+    counts: tuple[int, int],
+    started: float,
+    guard: Callable[[Session], None],
+) -> IndexResult:
+    """One transaction: the index, a release with it and the answerer in service, its promotion, answers to be made again."""
+    made = base_answerer(project) if champion_of(project) is None else None
+    with write() as session:
+        guard(session)
+        refuse_deleted(session, project)
+        if index is not None:
+            session.add(index)
+            session.flush()
+        release = _release(session, project, index, made=made)
+        session.flush()
+    return IndexResult(
+        documents=index.documents if index else 0, passages=index.passages if index else 0, added=counts[0], removed=counts[1],
+        embedder=index.embedder if index else project.embedder, index=index.id if index else None, release=release.number,
+        seconds=round(time.monotonic() - started, 3),
+    )  # fmt: skip
+
+
+def _release(session: Session, project: Project, index: CorpusIndex | None, *, made: tuple[str, str] | None) -> Release:
+    champion = champion_of(project)
+    if champion is not None and (index is None or champion.index_id == index.id):
+        return champion
+    path, sha256 = (champion.answerer_path, champion.answerer_sha256) if champion is not None else made or ("", "")
+    reason = "corpus changed" if champion is not None else f"first release, from the base model {project.base}"
+    release = create_release(
+        session, project, answerer_path=path, answerer_sha256=sha256, index=index, parent=champion, reason=reason,
+        iteration=None, metrics=champion.metrics if champion is not None else None,
+    )  # fmt: skip
+    promote(session, project, release, reason=reason)
+    record(session, "index.update", project_id=project.id, index=index.id if index else None, release=release.number)
+    request_answers(session, project)
+    return release
+
+
+def request_answers(session: Session, project: Project) -> Job | None:
+    """Answer the queue ahead of time; a job that still waits will see the new questions as well."""
+    waiting = (Job.project_id == project.id, Job.kind == "predict", Job.state == "queued")
+    if session.scalar(select(Job.id).where(*waiting).limit(1)) is not None:
+        return None
+    return enqueue(session, "predict", project_id=project.id, payload={}, priority=20)
