@@ -1,7 +1,8 @@
 """The values that cross the border of this package. All frozen; none knows a database row."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 Report = Callable[[float, str], None]
 """``report(fraction, message)``: progress from 0 to 1; it may raise to cancel."""
@@ -13,12 +14,16 @@ class RetrieverError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """One imported text. ``id`` is the file's own id, or "" (the caller then names it); ``sha256`` is of the cleaned text."""
+    """One imported text. ``id`` is the file's own id, or "" (the caller then names it); ``sha256`` is of the cleaned text.
+
+    ``line`` is the 1-based line (or record) it starts on.
+    """
 
     id: str
     title: str
     text: str
     sha256: str
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,34 @@ class Rejected:
 
     line: int
     reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record of a file, its values as the file has them; ``line`` is the 1-based line (or record) it starts on."""
+
+    line: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a file holds, for a mapping form: its column names, the first rows, and the guessed ``field -> column`` mapping.
+
+    ``guess`` is None when the names do not tell which column holds a required field.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    guess: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a text: character offsets, ``end`` exclusive."""
+
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,190 @@
+"""Hybrid search: vectors and words side by side, their two rankings fused by reciprocal rank."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retriever.bm25 import WordIndex
+from retriever.index_files import read_index, write_index
+from retriever.types import Hit, Passage, Report, RetrieverError
+from retriever.vectors import HNSW_ABOVE, VectorIndex
+from retriever.words import matching_words
+
+_FUSION = 60  # the constant of Cormack, Clarke and Büttcher (2009), who found results insensitive to it
+_DEPTH = 100  # how far down each ranking the fusion looks
+
+
+def passage_text(passage: Passage) -> str:
+    """What is embedded and matched for a passage: its title, which often names the subject, above its text."""
+    return f"{passage.title}\n{passage.text}" if passage.title else passage.text
+
+
+class HybridIndex:
+    """Passages with their vectors and words. Searching is safe from several threads; changing is for one at a time."""
+
+    def __init__(
+        self, passages: Sequence[Passage], *, vectors: VectorIndex, words: WordIndex, embedder_identity: str
+    ) -> None:
+        self.embedder_identity = embedder_identity
+        self._passages: list[Passage] = list(passages)  # by position, the removed ones included until the next change
+        self._position = {passage.id: position for position, passage in enumerate(self._passages)}
+        self._alive = np.ones(len(self._passages), dtype=np.bool_)
+        self._vectors = vectors
+        self._words = words
+
+    @classmethod
+    def build(
+        cls,
+        passages: Sequence[Passage],
+        vectors: NDArray[np.float32],
+        *,
+        embedder_identity: str,
+        report: Report | None = None,
+        hnsw_above: int = HNSW_ABOVE,
+    ) -> "HybridIndex":
+        """An index of ``passages``, whose ``vectors`` are float32 ``(len(passages), d)`` rows of length 1 (see `passage_text`).
+
+        Raises :class:`RetrieverError` for repeated ids or vectors of another shape.
+        """
+        _check_new(passages, vectors, held={}, dimension=None)
+        _report(report, 0.0, f"Indexing the vectors of {len(passages):,} passages")
+        ids = np.array([passage.id for passage in passages], dtype=np.int64)
+        vector_index = VectorIndex.build(ids, np.ascontiguousarray(vectors, dtype=np.float32), hnsw_above=hnsw_above)
+        _report(report, 0.5, f"Indexing the words of {len(passages):,} passages")
+        words = WordIndex.empty()
+        words.change(keep=np.zeros(0, dtype=np.bool_), add=[passage_text(passage) for passage in passages])
+        _report(report, 1.0, f"Indexed {len(passages):,} passages")
+        return cls(passages, vectors=vector_index, words=words, embedder_identity=embedder_identity)
+
+    def __len__(self) -> int:
+        return len(self._position)
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the passages held, in the order they came."""
+        return list(self._position)
+
+    @property
+    def dimension(self) -> int:
+        return self._vectors.dimension
+
+    @property
+    def kind(self) -> str:
+        """``flat`` or ``hnsw``."""
+        return self._vectors.kind
+
+    def passage(self, id: int) -> Passage:
+        """The passage held under ``id``; raises ``KeyError``."""
+        return self._passages[self._position[id]]
+
+    def add(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+        """Append ``passages``: vectors join the FAISS index, words are counted again, nothing held is embedded or read anew."""
+        _check_new(passages, vectors, held=self._position, dimension=self.dimension)
+        if not passages:
+            return
+        ids = np.array([passage.id for passage in passages], dtype=np.int64)
+        self._vectors.add(ids, np.ascontiguousarray(vectors, dtype=np.float32))
+        self._change(add=passages)
+
+    def remove(self, ids: Collection[int]) -> None:
+        """Take passages out; they are in no result from now on. Ids that are not held are passed over.
+
+        Word statistics still count them until the next :meth:`add` or :meth:`save`.
+        """
+        gone = [id for id in dict.fromkeys(ids) if id in self._position]
+        if not gone:
+            return
+        self._vectors.remove(gone)
+        self._alive[[self._position.pop(id) for id in gone]] = False
+
+    def _change(self, *, add: Sequence[Passage] = ()) -> None:
+        self._words.change(keep=self._alive, add=[passage_text(passage) for passage in add])
+        kept = [passage for passage, alive in zip(self._passages, self._alive, strict=True) if alive]
+        self._passages = [*kept, *add]
+        self._position = {passage.id: position for position, passage in enumerate(self._passages)}
+        self._alive = np.ones(len(self._passages), dtype=np.bool_)
+
+    def save(self, folder: Path) -> None:
+        """Write the index into the existing ``folder``: no pickle, sha256 of every file in ``index.json``."""
+        if not self._alive.all():
+            self._change()
+        write_index(
+            folder, self._passages, vectors=self._vectors, words=self._words, embedder_identity=self.embedder_identity
+        )
+
+    @classmethod
+    def load(cls, folder: Path, *, embedder_identity: str) -> "HybridIndex":
+        """Read what :meth:`save` wrote. Raises :class:`RetrieverError` for damage or for an index of another embedder."""
+        passages, vectors, words = read_index(folder, embedder_identity=embedder_identity)
+        return cls(passages, vectors=vectors, words=words, embedder_identity=embedder_identity)
+
+    def search(self, text: str, vector: NDArray[np.float32], *, k: int) -> list[Hit]:
+        """The ``k`` best passages for a question and its vector ``(d,)``; fewer when fewer are held."""
+        return self.search_many([text], np.asarray(vector, dtype=np.float32).reshape(1, -1), k=k)[0]
+
+    def search_many(self, texts: Sequence[str], vectors: NDArray[np.float32], *, k: int) -> list[list[Hit]]:
+        """:meth:`search` for many questions at once, ``vectors`` being ``(len(texts), d)``."""
+        if vectors.shape != (len(texts), self.dimension):
+            raise RetrieverError(
+                f"{len(texts)} questions of {self.dimension} dimensions were expected, vectors of shape {vectors.shape} came; "
+                "embed them with the index's own embedder."
+            )
+        depth = min(max(_DEPTH, k), len(self))
+        if depth == 0 or k < 1 or not texts:
+            return [[] for _ in texts]
+        scores, ids = self._vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), k=depth)
+        dense = [_by_id(row_ids, row_scores) for row_ids, row_scores in zip(ids, scores, strict=True)]
+        return [self._fused(text, found, depth=depth, k=k) for text, found in zip(texts, dense, strict=True)]
+
+    def search_words(self, text: str, *, k: int) -> list[tuple[int, float]]:
+        """Ids and BM25 scores of the ``k`` best passages by words alone."""
+        positions, scores = self._words.search(text, k=k, alive=self._alive)
+        return [(self._passages[position].id, float(score)) for position, score in zip(positions, scores, strict=True)]
+
+    def _fused(self, text: str, dense: dict[int, float], *, depth: int, k: int) -> list[Hit]:
+        by_words = dict(self.search_words(text, k=depth))
+        fused: dict[int, float] = {}
+        for ranking in (dense, by_words):
+            for rank, id in enumerate(ranking, 1):
+                fused[id] = fused.get(id, 0.0) + 1 / (_FUSION + rank)
+        # Equal sums (each first in one ranking) go to the nearer in meaning, then to the older passage.
+        best = sorted(fused, key=lambda id: (-fused[id], -dense.get(id, -1.0), self._position[id]))[:k]
+        return [
+            Hit(
+                passage=id,
+                rank=rank,
+                score=fused[id] * (_FUSION + 1) / 2,
+                dense_score=dense.get(id),
+                bm25_score=by_words.get(id),
+                terms=matching_words(text, passage_text(self.passage(id))),
+            )
+            for rank, id in enumerate(best, 1)
+        ]
+
+
+def _by_id(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> dict[int, float]:
+    return {int(id): float(score) for id, score in zip(ids, scores, strict=True) if id >= 0}
+
+
+def _report(report: Report | None, fraction: float, message: str) -> None:
+    if report is not None:
+        report(fraction, message)
+
+
+def _check_new(
+    passages: Sequence[Passage], vectors: NDArray[np.float32], *, held: Collection[int], dimension: int | None
+) -> None:
+    if vectors.ndim != 2 or len(vectors) != len(passages) or vectors.shape[1] != (dimension or vectors.shape[1]):
+        expected = f"({len(passages)}, {dimension or 'd'})"
+        raise RetrieverError(
+            f"Vectors of shape {expected} were expected, {vectors.shape} came; embed every passage once."
+        )
+    if not np.isfinite(vectors).all():
+        raise RetrieverError("A vector holds a value that is not a number; embed the passages again.")
+    seen = set(held)
+    for passage in passages:
+        if passage.id in seen:
+            raise RetrieverError(f"Passage {passage.id} is in the index already; remove it first.")
+        seen.add(passage.id)
