@@ -12,17 +12,17 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from flask import Flask, session  # noqa: E402
-from flask.testing import FlaskClient  # noqa: E402
-from flask_wtf.csrf import generate_csrf  # noqa: E402
+from flask import Flask, session
+from flask.testing import FlaskClient
+from flask_wtf.csrf import generate_csrf
 
-from webapp import create_app, create_base  # noqa: E402
-from webapp.db import write  # noqa: E402
-from webapp.migrate import upgrade_database  # noqa: E402
-from webapp.models import Person, Project, db  # noqa: E402
-from webapp.people import service as people  # noqa: E402
-from webapp.projects.service import create_project  # noqa: E402
-from webapp.settings import Settings  # noqa: E402
+from webapp import create_app, create_base
+from webapp.db import write
+from webapp.migrate import upgrade_database
+from webapp.models import Person, Project, db
+from webapp.people import service as people
+from webapp.projects.service import create_project
+from webapp.settings import Settings
 
 UNSAFE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 

@@ -12,7 +12,18 @@ from webapp.settings import Settings, read_settings
 ROOT = Path(__file__).parent.parent
 
 # One blueprint, named ``bp``, per capability.
-CAPABILITIES = ("people", "projects", "jobs", "processes", "releases", "corpus", "ask", "label", "datasets", "iterations")
+CAPABILITIES = (
+    "people",
+    "projects",
+    "jobs",
+    "processes",
+    "releases",
+    "corpus",
+    "ask",
+    "label",
+    "datasets",
+    "iterations",
+)
 
 
 def create_base(settings: Settings) -> Flask:
@@ -22,8 +33,13 @@ def create_base(settings: Settings) -> Flask:
     from webapp.models import db
 
     make_home(settings.home)
-    app = Flask("webapp", root_path=str(ROOT / "webapp"), template_folder=str(ROOT / "templates"),
-                static_folder=str(ROOT / "static"), static_url_path="/static")
+    app = Flask(
+        "webapp",
+        root_path=str(ROOT / "webapp"),
+        template_folder=str(ROOT / "templates"),
+        static_folder=str(ROOT / "static"),
+        static_url_path="/static",
+    )
     app.config["ERRATA"] = settings
     app.config["SECRET_KEY"] = settings.secret_key or read_or_make_key(settings.home / "secret.key")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url or f"sqlite:///{settings.home / 'errata.sqlite3'}"

@@ -46,7 +46,9 @@ def error_response(status: int, title: str, message: str, *, fields: dict[str, s
 
 
 def _domain_error(error: errors.ErrataError) -> Response:
-    status, title = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), (500, "Something went wrong"))
+    status, title = next(
+        (STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), (500, "Something went wrong")
+    )
     return error_response(status, title, str(error), fields=error.fields if isinstance(error, errors.Invalid) else None)
 
 

@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
 
 
 def _page_context() -> dict[str, Any]:
-    from webapp.people.service import current_person
     from webapp.health import health_line
+    from webapp.people.service import current_person
 
     return {"person": current_person(), "health_line": health_line, "is_htmx": is_htmx()}

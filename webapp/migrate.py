@@ -37,7 +37,9 @@ def upgrade_database() -> bool:
     if current is not None:
         known = {revision.revision for revision in script.walk_revisions()}
         if current not in known:
-            raise Invalid(f"The database was written by a newer version of Errata (schema {current}); install that version.")
+            raise Invalid(
+                f"The database was written by a newer version of Errata (schema {current}); install that version."
+            )
         _copy_aside(current)
     command.upgrade(config(), "head")
     return True

@@ -19,7 +19,13 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return None if value is None else value.astimezone(dt.UTC)
 
     def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
-        return None if value is None else value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        return (
+            None
+            if value is None
+            else value.replace(tzinfo=dt.UTC)
+            if value.tzinfo is None
+            else value.astimezone(dt.UTC)
+        )
 
 
 def now() -> dt.datetime:
@@ -29,7 +35,12 @@ def now() -> dt.datetime:
 class Base(DeclarativeBase):
     # On the registry, not the class: Flask-SQLAlchemy subclasses this base again, which SQLAlchemy 2.1 refuses otherwise.
     registry = registry(
-        type_annotation_map={dt.datetime: UtcDateTime, dict[str, Any]: JSON(none_as_null=True), list[Any]: JSON, str: Text}
+        type_annotation_map={
+            dt.datetime: UtcDateTime,
+            dict[str, Any]: JSON(none_as_null=True),
+            list[Any]: JSON,
+            str: Text,
+        }
     )
 
 
@@ -90,7 +101,9 @@ class Project(db.Model):
     task: Mapped[str] = mapped_column(String(40))
     base: Mapped[str] = mapped_column(String(400))
     embedder: Mapped[str] = mapped_column(String(400), default="minilm")
-    champion_id: Mapped[int | None] = mapped_column(ForeignKey("release.id", use_alter=True, name="project_champion_fk"))
+    champion_id: Mapped[int | None] = mapped_column(
+        ForeignKey("release.id", use_alter=True, name="project_champion_fk")
+    )
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
     deleted_at: Mapped[dt.datetime | None]
@@ -99,8 +112,14 @@ class Project(db.Model):
 class Document(db.Model):
     __tablename__ = "document"
     __table_args__ = (
-        Index("document_content_once", "project_id", "sha256", unique=True, sqlite_where=text("deleted_at IS NULL"),
-              postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "document_content_once",
+            "project_id",
+            "sha256",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id"), index=True)
@@ -150,7 +169,9 @@ class Question(db.Model):
     state: Mapped[str] = mapped_column(String(8), default="open")
     round: Mapped[int] = mapped_column(default=1)
     label_count: Mapped[int] = mapped_column(default=0)
-    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answer.id", use_alter=True, name="question_answer_fk"))  # the newest
+    answer_id: Mapped[int | None] = mapped_column(
+        ForeignKey("answer.id", use_alter=True, name="question_answer_fk")
+    )  # the newest
     lease_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[dt.datetime | None]
@@ -321,7 +342,9 @@ class Release(db.Model):
     index_id: Mapped[int | None] = mapped_column(ForeignKey("corpus_index.id"))  # None: the task uses no passages
     embedder: Mapped[str] = mapped_column(String(400))
     sha256: Mapped[str] = mapped_column(String(64))
-    iteration_id: Mapped[int | None] = mapped_column(ForeignKey("iteration.id", use_alter=True, name="release_iteration_fk"))
+    iteration_id: Mapped[int | None] = mapped_column(
+        ForeignKey("iteration.id", use_alter=True, name="release_iteration_fk")
+    )
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("release.id"))
     reason: Mapped[str] = mapped_column(default="")
     metrics: Mapped[dict[str, Any] | None]
@@ -336,8 +359,13 @@ class Job(db.Model):
     __tablename__ = "job"
     __table_args__ = (
         one_of("state", JOB_STATES),
-        Index("job_lock_once", "lock", unique=True, sqlite_where=text("state IN ('queued', 'leased', 'running')"),
-              postgresql_where=text("state IN ('queued', 'leased', 'running')")),
+        Index(
+            "job_lock_once",
+            "lock",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'leased', 'running')"),
+            postgresql_where=text("state IN ('queued', 'leased', 'running')"),
+        ),
         Index("job_claim", "state", "priority", "id"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)

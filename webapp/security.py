@@ -42,7 +42,9 @@ def _refuse_foreign_origin() -> None:
     origin = request.headers.get("Origin")
     is_foreign = site is not None or (origin is not None and urlsplit(origin).netloc != request.host)
     if is_foreign:
-        raise Forbidden("This form was sent from another site, so nothing was changed; open the page here and send it again.")
+        raise Forbidden(
+            "This form was sent from another site, so nothing was changed; open the page here and send it again."
+        )
 
 
 def _trusted_hosts(settings: Settings) -> list[str]:

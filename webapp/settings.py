@@ -2,7 +2,7 @@
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,33 @@ def setting(default: Any, help: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    home: Path = setting(Path("~/.errata").expanduser(), "Folder that holds everything: database, models, indexes, logs.")
+    home: Path = setting(
+        Path("~/.errata").expanduser(), "Folder that holds everything: database, models, indexes, logs."
+    )
     host: str = setting("127.0.0.1", "Address the web server listens on.")
     port: int = setting(8765, "Port the web server listens on.")
-    allow_public: bool = setting(False, "Listen on an address other machines can reach; needed when ERRATA_HOST is not loopback.")
-    trusted_hosts: str = setting("", "Host names, separated by commas, under which browsers reach the server besides loopback.")
+    allow_public: bool = setting(
+        False, "Listen on an address other machines can reach; needed when ERRATA_HOST is not loopback."
+    )
+    trusted_hosts: str = setting(
+        "", "Host names, separated by commas, under which browsers reach the server besides loopback."
+    )
     https: bool = setting(False, "The site is reached through HTTPS (behind a proxy): cookies are marked Secure.")
-    database_url: str = setting("", "PostgreSQL address such as postgresql+psycopg://user@host/errata; empty means SQLite in ERRATA_HOME.")
-    secret_key: str = setting("", "Key that signs cookies, at least 32 characters; empty means one made at first start.")
+    database_url: str = setting(
+        "", "PostgreSQL address such as postgresql+psycopg://user@host/errata; empty means SQLite in ERRATA_HOME."
+    )
+    secret_key: str = setting(
+        "", "Key that signs cookies, at least 32 characters; empty means one made at first start."
+    )
     threads: int = setting(8, "Requests the web process answers at once.")
     upload_mb: int = setting(200, "Largest upload, in megabytes.")
     engine_url: str = setting("", "Address of an engine that runs elsewhere; empty means the local one.")
     engine_port: int = setting(0, "Port of the local engine on loopback; 0 takes a free one.")
     engine_projects: int = setting(2, "Projects whose models the engine keeps in memory at once.")
     torch_threads: int = setting(0, "Threads torch may use in the engine and in jobs; 0 lets torch decide.")
-    model_cache: Path | None = setting(None, "Folder for models fetched from the hub; empty means models/ in ERRATA_HOME.")
+    model_cache: Path | None = setting(
+        None, "Folder for models fetched from the hub; empty means models/ in ERRATA_HOME."
+    )
     log_level: str = setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     open_browser: bool = setting(True, "Open the address in a browser when the server starts on a desktop.")
 
@@ -51,7 +63,7 @@ def _truth(value: str) -> bool:
 
 
 def _parse(name: str, kind: Any, value: str) -> Any:
-    parsers = {int: (int, "a whole number"), bool: (_truth, "yes or no")}
+    parsers: dict[Any, tuple[Callable[[str], Any], str]] = {int: (int, "a whole number"), bool: (_truth, "yes or no")}
     if kind in parsers:
         parser, expected = parsers[kind]
         try:

@@ -1,6 +1,5 @@
 """Links, sign-ins, roles."""
 
-from flask import Flask
 from flask.testing import FlaskClient
 
 

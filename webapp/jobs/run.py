@@ -89,7 +89,7 @@ def run_here(job_id: int, *, report: Callable[[float, str], None] | None = None)
         return execute(job.id, job.lease_token, listener=report)
     except KeyboardInterrupt:
         with write() as session:
-            service.give_back(session, job.id, job.lease_token, why="it was interrupted")
+            service.give_back(session, job.id, job.lease_token, why="it was interrupted", is_fault=False)
         raise
     finally:
         stop.set()

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.audit import record
+from webapp.cancelling import cancel_jobs
 from webapp.db import write
 from webapp.errors import Busy, NotFound
 from webapp.models import ACTIVE_JOB_STATES, Job, db, now
@@ -20,8 +21,14 @@ MAX_ATTEMPTS = 3
 
 
 def enqueue(
-    session: Session, kind: str, *, project_id: int | None, payload: dict[str, Any], lock: str | None = None,
-    person: Any = None, priority: int = 10,
+    session: Session,
+    kind: str,
+    *,
+    project_id: int | None,
+    payload: dict[str, Any],
+    lock: str | None = None,
+    person: Any = None,
+    priority: int = 10,
 ) -> Job:
     """A queued job, in the transaction of its cause. Raises :class:`Busy` when an active job holds ``lock``."""
     from webapp.jobs.registry import KINDS
@@ -31,7 +38,11 @@ def enqueue(
     if lock is not None:
         _refuse_if_locked(session, lock)
     job = Job(
-        kind=kind, project_id=project_id, payload=payload, lock=lock, priority=priority,
+        kind=kind,
+        project_id=project_id,
+        payload=payload,
+        lock=lock,
+        priority=priority,
         person_id=person.id if person is not None else None,
     )
     session.add(job)
@@ -46,7 +57,9 @@ def _refuse_if_locked(session: Session, lock: str) -> None:
     holder = session.scalar(select(Job).where(Job.lock == lock, Job.state.in_(ACTIVE_JOB_STATES)))
     if holder is not None:
         doing = "waiting" if holder.state == "queued" else "running"
-        raise Busy(f"This is {doing} already (job {holder.id}, {holder.kind}); wait for it or cancel it first.", holder.id)
+        raise Busy(
+            f"This is {doing} already (job {holder.id}, {holder.kind}); wait for it or cancel it first.", holder.id
+        )
 
 
 def get_job(job_id: int) -> Job | None:
@@ -71,18 +84,15 @@ def active_jobs(project_id: int) -> list[Job]:
 
 def cancel(session: Session, job: Job, *, person: Any = None) -> None:
     """A queued job ends at once; a running one is asked to stop and is killed when it does not."""
-    _cancel_where(session, Job.id == job.id)
-    record(session, "job.cancel", project_id=job.project_id, person_id=person.id if person else None, job=job.id, kind=job.kind)
-
-
-def cancel_all(session: Session, project_id: int) -> None:
-    _cancel_where(session, Job.project_id == project_id)
-
-
-def _cancel_where(session: Session, condition: Any) -> None:
-    ended = {"state": "cancelled", "finished_at": now(), "message": "Cancelled before it began."}
-    session.execute(update(Job).where(condition, Job.state == "queued").values(ended))
-    session.execute(update(Job).where(condition, Job.state.in_(("leased", "running"))).values(cancel_requested=True))
+    cancel_jobs(session, Job.id == job.id)
+    record(
+        session,
+        "job.cancel",
+        project_id=job.project_id,
+        person_id=person.id if person else None,
+        job=job.id,
+        kind=job.kind,
+    )
 
 
 def claim(session: Session, *, kinds: Sequence[str] | None = None, job_id: int | None = None) -> Job | None:
@@ -105,7 +115,14 @@ def claim(session: Session, *, kinds: Sequence[str] | None = None, job_id: int |
 
 def start(session: Session, job_id: int, token: str) -> Job | None:
     """leased → running, for whoever holds the lease; None when it is lost."""
-    begun = {"state": "running", "started_at": now(), "heartbeat_at": now(), "error": "", "message": "", "fraction": 0.0}
+    begun = {
+        "state": "running",
+        "started_at": now(),
+        "heartbeat_at": now(),
+        "error": "",
+        "message": "",
+        "fraction": 0.0,
+    }
     mine = (Job.id == job_id, Job.lease_token == token, Job.state == "leased")
     if not _changed(session, mine, begun):
         return None
@@ -131,9 +148,15 @@ def finish(session: Session, job_id: int, token: str, *, state: str, **values: A
     return _changed(session, _mine(job_id, token), {"state": state, "finished_at": now(), **values})
 
 
-def give_back(session: Session, job_id: int, token: str, *, why: str) -> bool:
-    """A worker's child ended without a word: queue the job again, or fail it after its last attempt."""
+def give_back(session: Session, job_id: int, token: str, *, why: str, is_fault: bool = True) -> bool:
+    """A job's process ended without a word: queue the job again, or fail it after its last attempt.
+
+    Stopping the server is nobody's fault and costs no attempt.
+    """
     job = session.scalar(select(Job).where(*_mine(job_id, token)).execution_options(populate_existing=True))
+    if job is not None and not is_fault:
+        _changed(session, _mine(job_id, token), {"attempt": max(job.attempt - 1, 0)})
+        session.refresh(job)
     return job is not None and _requeue(session, job, why)
 
 
@@ -157,8 +180,8 @@ def requeue_stale(session: Session) -> int:
 
 def wait(job_id: int, *, report: Callable[[float, str], None] | None = None) -> Job:
     """Until the job has ended. Runs it in this process when no worker is alive, so that the command line needs no server."""
+    from webapp.health import is_alive
     from webapp.jobs.run import run_here
-    from webapp.processes.health import is_alive
 
     while True:
         job = job_or_404(job_id)

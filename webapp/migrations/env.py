@@ -17,7 +17,10 @@ def run() -> None:
     is_sqlite = engine.dialect.name == "sqlite"
     with engine.connect().execution_options(immediate=True) as connection, connection.begin():
         context.configure(
-            connection=connection, target_metadata=db.metadata, render_as_batch=is_sqlite, render_item=render_item,
+            connection=connection,
+            target_metadata=db.metadata,
+            render_as_batch=is_sqlite,
+            render_item=render_item,
             transactional_ddl=False,  # ours is already begun
         )
         context.run_migrations()

@@ -1,6 +1,6 @@
 """Sign in by link, sign out, and the page where an administrator adds people."""
 
-from flask import Blueprint, request, session, url_for
+from flask import Blueprint, Response, request, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -9,7 +9,7 @@ from webapp.db import write
 from webapp.errors import Invalid, NotFound
 from webapp.home import settings
 from webapp.htmx import redirect_to, render
-from webapp.models import Person
+from webapp.models import ROLES, Person
 from webapp.people import service
 
 bp = Blueprint("people", __name__)
@@ -28,7 +28,11 @@ def use_link() -> ResponseReturnValue:
     session.clear()  # a CSRF token handed out before signing in is worth nothing afterwards
     response = redirect_to(url_for("projects.index"))
     response.set_cookie(
-        service.COOKIE, secret, max_age=int(service.ABSOLUTE_LIFE.total_seconds()), httponly=True, samesite="Lax",
+        service.COOKIE,
+        secret,
+        max_age=int(service.ABSOLUTE_LIFE.total_seconds()),
+        httponly=True,
+        samesite="Lax",
         secure=request.is_secure or settings().https,
     )
     return response
@@ -57,10 +61,16 @@ def index() -> ResponseReturnValue:
     return _page()
 
 
-def _page(*, link: str = "", link_for: str = "", errors: dict[str, str] | None = None) -> ResponseReturnValue:
+def _page(*, link: str = "", link_for: str = "", errors: dict[str, str] | None = None) -> Response:
     return render(
-        "people/index.html", "people", people=service.list_people(), roles=service.ROLES, link=link, link_for=link_for,
-        errors=errors or {}, values=request.form,
+        "people/index.html",
+        "people",
+        people=service.list_people(),
+        roles=ROLES,
+        link=link,
+        link_for=link_for,
+        errors=errors or {},
+        values=request.form,
     )
 
 
@@ -73,7 +83,9 @@ def _link_address(token: str) -> str:
 def add() -> ResponseReturnValue:
     try:
         with write() as rows:
-            person = service.create_person(rows, request.form.get("name", ""), role=request.form.get("role", "annotator"))
+            person = service.create_person(
+                rows, request.form.get("name", ""), role=request.form.get("role", "annotator")
+            )
             token = service.create_link(rows, person)
             record(rows, "person.add", name=person.name, role=person.role)
     except Invalid as error:

@@ -124,7 +124,9 @@ def create_person(session: Session, name: str, *, role: str = "annotator") -> Pe
 def person_by_name(name: str) -> Person:
     person = db.session.scalar(select(Person).where(Person.name == name))
     if person is None:
-        raise NotFound(f"There is no person named {name}; `errata user list` shows everybody, `errata user add` adds one.")
+        raise NotFound(
+            f"There is no person named {name}; `errata user list` shows everybody, `errata user add` adds one."
+        )
     return person
 
 
@@ -143,9 +145,14 @@ def create_link(session: Session, person: Person) -> str:
 
 def sign_in(session: Session, link_token: str) -> tuple[Person, str]:
     """Use a link, once; returns the person and the secret for their cookie."""
-    used = update(SignInLink).where(
-        SignInLink.token_sha256 == _sha256(link_token), SignInLink.used_at.is_(None), SignInLink.expires_at > now()
-    ).values(used_at=now()).returning(SignInLink.person_id)
+    used = (
+        update(SignInLink)
+        .where(
+            SignInLink.token_sha256 == _sha256(link_token), SignInLink.used_at.is_(None), SignInLink.expires_at > now()
+        )
+        .values(used_at=now())
+        .returning(SignInLink.person_id)
+    )
     person_id = session.execute(used).scalar()
     person = session.get(Person, person_id) if person_id is not None else None
     if person is None or not person.active:

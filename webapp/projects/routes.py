@@ -1,6 +1,6 @@
 """The list of projects, a new one, a project's home and its settings."""
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.audit import record
@@ -19,7 +19,7 @@ def index() -> ResponseReturnValue:
     return render("projects/index.html", projects=service.list_projects())
 
 
-def _new_page(*, errors: dict[str, str] | None = None) -> ResponseReturnValue:
+def _new_page(*, errors: dict[str, str] | None = None) -> Response:
     from training.tasks import TASKS
 
     defaults = {"name": "", "task": "qa", "base": "starter", "embedder": "minilm"}
@@ -40,8 +40,12 @@ def create() -> ResponseReturnValue:
     try:
         with write() as rows:
             project = service.create_project(
-                rows, form.get("name", ""), task=form.get("task", "qa"), base=form.get("base", "starter"),
-                embedder=form.get("embedder", "minilm"), person=current_person(),
+                rows,
+                form.get("name", ""),
+                task=form.get("task", "qa"),
+                base=form.get("base", "starter"),
+                embedder=form.get("embedder", "minilm"),
+                person=current_person(),
             )
     except Invalid as error:
         return _new_page(errors=error.fields or {"name": str(error)}), 400
@@ -52,14 +56,22 @@ def create() -> ResponseReturnValue:
 @require()
 def home(project_id: int) -> ResponseReturnValue:
     project = service.project_or_404(project_id)
-    return render("projects/home.html", project=project, overview=service.overview(project), settings=settings.read(project))
+    return render(
+        "projects/home.html", project=project, overview=service.overview(project), settings=settings.read(project)
+    )
 
 
-def _settings_page(project_id: int, *, errors: dict[str, str] | None = None, saved: bool = False) -> ResponseReturnValue:
+def _settings_page(project_id: int, *, errors: dict[str, str] | None = None, saved: bool = False) -> Response:
     project = service.project_or_404(project_id)
     rows = settings.documented(project)
     return render(
-        "projects/settings.html", "form", project=project, rows=rows, values=request.form, errors=errors or {}, saved=saved,
+        "projects/settings.html",
+        "form",
+        project=project,
+        rows=rows,
+        values=request.form,
+        errors=errors or {},
+        saved=saved,
         methods=settings.METHODS,
     )
 
@@ -79,7 +91,7 @@ def save_settings(project_id: int) -> ResponseReturnValue:
     try:
         with write() as rows:
             settings.update(rows, project, **changes)
-            record(rows, "project.settings", project_id=project.id, **changes)
+            record(rows, "project.settings", project_id=project.id, changes=changes)
     except Invalid as error:
         return _settings_page(project_id, errors=error.fields), 400
     return _settings_page(project_id, saved=True)

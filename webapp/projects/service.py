@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.audit import record
+from webapp.cancelling import cancel_jobs
 from webapp.errors import Invalid, NotFound
 from webapp.models import CorpusIndex, Document, Iteration, Job, Label, Project, Question, Release, db, now
 
@@ -42,9 +43,13 @@ def project_by_name(name: str) -> Project:
 def _clean_name(session: Session, name: str) -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= 80 or not name.isprintable():
-        raise Invalid("A project's name has 1 to 80 printable characters.", {"name": "Give a name of 1 to 80 characters."})
+        raise Invalid(
+            "A project's name has 1 to 80 printable characters.", {"name": "Give a name of 1 to 80 characters."}
+        )
     if session.scalar(select(Project.id).where(Project.name == name)):
-        raise Invalid(f"There is a project named {name!r} already; choose another name.", {"name": "This name is taken."})
+        raise Invalid(
+            f"There is a project named {name!r} already; choose another name.", {"name": "This name is taken."}
+        )
     return name
 
 
@@ -52,7 +57,9 @@ def _clean_task(task: str) -> str:
     from training.tasks import TASKS
 
     if task not in TASKS:
-        raise Invalid(f"The task {task!r} is not known; it is one of {', '.join(sorted(TASKS))}.", {"task": "Choose a task."})
+        raise Invalid(
+            f"The task {task!r} is not known; it is one of {', '.join(sorted(TASKS))}.", {"task": "Choose a task."}
+        )
     return task
 
 
@@ -74,7 +81,13 @@ def _clean_model(model: str, *, field: str, known: tuple[str, ...]) -> str:
 
 
 def create_project(
-    session: Session, name: str, *, task: str = "qa", base: str = "starter", embedder: str = "minilm", person: Any = None
+    session: Session,
+    name: str,
+    *,
+    task: str = "qa",
+    base: str = "starter",
+    embedder: str = "minilm",
+    person: Any = None,
 ) -> Project:
     """``person`` is anything with an ``id``, or None for the command line."""
     project = Project(
@@ -92,11 +105,9 @@ def create_project(
 
 def delete_project(session: Session, project: Project, *, person: Any = None) -> None:
     """Hide the project, free its name and cancel its jobs. Labels and files stay until a person removes the home folder."""
-    from webapp.jobs.service import cancel_all
-
     freed = f"{project.name[:50]} (deleted {project.id})"
     session.execute(update(Project).where(Project.id == project.id).values(deleted_at=now(), name=freed))
-    cancel_all(session, project.id)
+    cancel_jobs(session, Job.project_id == project.id)
     record(session, "project.delete", project_id=project.id, person_id=person.id if person else None, name=project.name)
 
 
@@ -122,7 +133,9 @@ def overview(project: Project) -> Overview:
         return int(db.session.scalar(query) or 0)
 
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
-    active = select(Job).where(Job.project_id == project.id, Job.state.in_(("queued", "leased", "running"))).order_by(Job.id)
+    active = (
+        select(Job).where(Job.project_id == project.id, Job.state.in_(("queued", "leased", "running"))).order_by(Job.id)
+    )
     figures = Overview(
         documents=count(Document, Document.deleted_at.is_(None)),
         passages=champion.index.passages if champion and champion.index else 0,

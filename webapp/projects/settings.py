@@ -41,7 +41,9 @@ def documented(project: Project) -> list[dict[str, Any]]:
 def _clean(name: str, value: Any) -> Any:
     item = next((item for item in fields(ProjectSettings) if item.name == name), None)
     if item is None:
-        raise Invalid(f"{name} is not a project setting; known are {', '.join(one.name for one in fields(ProjectSettings))}.")
+        raise Invalid(
+            f"{name} is not a project setting; known are {', '.join(one.name for one in fields(ProjectSettings))}."
+        )
     if name == "method":
         if value not in METHODS:
             raise Invalid(f"method must be full or lora, not {value!r}.", {name: "Choose full or lora."})
@@ -73,4 +75,3 @@ def update(session: Session, project: Project, **changes: Any) -> ProjectSetting
     session.execute(sqlalchemy.update(Project).where(Project.id == project.id).values(settings=values))
     session.refresh(project)
     return read(project)
-

@@ -20,7 +20,12 @@ def beat(session: Session, name: str, *, url: str = "", state: str = "") -> None
 
 
 def start_beating(
-    app: Flask, name: str, *, url: str = "", state: Callable[[], str] = str, also: Callable[[Session], None] | None = None
+    app: Flask,
+    name: str,
+    *,
+    url: str = "",
+    state: Callable[[], str] = str,
+    also: Callable[[Session], None] | None = None,
 ) -> threading.Event:
     """Beat in a daemon thread until the returned event is set; ``also`` may write in the same transaction."""
     stop = threading.Event()

@@ -1,0 +1,43 @@
+"""The process of one job: ``python -m webapp.jobs.child JOB_ID TOKEN``. Dies with its worker, gives way to the pages."""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+
+from webapp import create_base
+from webapp.jobs.run import execute
+from webapp.settings import Settings, read_settings
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask Linux to kill this process when the worker ends; elsewhere the lost lease stops it at its next report."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the worker ended before we could ask
+        raise SystemExit(1)
+
+
+def limit_torch(settings: Settings) -> None:
+    """Through the environment: torch reads it when a job imports it, and nothing is imported here that needs no torch."""
+    if settings.torch_threads:
+        os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(settings.torch_threads)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def main(job_id: int, token: str, parent: int) -> int:
+    die_with_parent(parent)
+    os.nice(10)
+    settings = read_settings(os.environ)
+    limit_torch(settings)
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    app = create_base(settings)
+    with app.app_context():
+        return 0 if execute(job_id, token) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

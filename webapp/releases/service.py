@@ -1,0 +1,143 @@
+"""Releases: answerer + retriever + index as one unit; promoting and rolling back are one transaction each."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from training.artefact import manifest_sha256, writing
+from training.safety import resolve_base
+from webapp.audit import record
+from webapp.errors import Damaged, Invalid, NotFound
+from webapp.home import absolute, model_cache, new_artefact_path, relative
+from webapp.models import CorpusIndex, Iteration, Project, Release, db, now
+
+
+def champion_of(project: Project) -> Release | None:
+    """Read anew, so that a promotion a moment ago is seen."""
+    query = select(Release).join(Project, Project.champion_id == Release.id).where(Project.id == project.id)
+    return db.session.scalar(query.execution_options(populate_existing=True))
+
+
+def list_releases(project: Project) -> list[Release]:
+    query = select(Release).where(Release.project_id == project.id).order_by(Release.number.desc())
+    return list(db.session.scalars(query))
+
+
+def release_or_404(project: Project, number: int) -> Release:
+    query = select(Release).where(Release.project_id == project.id, Release.number == number)
+    release = db.session.scalar(query)
+    if release is None:
+        raise NotFound(f"{project.name} has no release {number}; the page of releases lists them.")
+    return release
+
+
+def base_answerer(project: Project) -> tuple[str, str]:
+    """A copy of the project's base model as an answerer artefact: its relative path and sha256. Slow for a large model.
+
+    Copied, so that the home folder is whole by itself and a changed folder elsewhere cannot change a release.
+    """
+    base = resolve_base(project.base, model_cache())
+    place = new_artefact_path(project.id, "answerer")
+    with writing(place, kind="answerer", about={"base": project.base}) as folder:
+        for path in sorted(base.rglob("*")):
+            if path.is_file() and path.name != "manifest.json":
+                target = folder / path.relative_to(base)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path.resolve(), target)
+    return relative(place), manifest_sha256(place)
+
+
+def create_release(
+    session: Session,
+    project: Project,
+    *,
+    answerer_path: str,
+    answerer_sha256: str,
+    index: CorpusIndex | None,
+    iteration: Iteration | None = None,
+    parent: Release | None = None,
+    reason: str,
+    metrics: dict[str, Any] | None = None,
+) -> Release:
+    """A candidate with the project's next number. ``answerer_path`` is relative to the home folder."""
+    embedder = index.embedder if index is not None else project.embedder
+    newest = session.scalar(select(func.max(Release.number)).where(Release.project_id == project.id))
+    unit = "\n".join((answerer_sha256, index.sha256 if index is not None else "", embedder))
+    release = Release(
+        project_id=project.id,
+        number=(newest or 0) + 1,
+        answerer_path=answerer_path,
+        answerer_sha256=answerer_sha256,
+        index_id=index.id if index is not None else None,
+        embedder=embedder,
+        sha256=hashlib.sha256(unit.encode()).hexdigest(),
+        iteration_id=iteration.id if iteration is not None else None,
+        parent_id=parent.id if parent is not None else None,
+        reason=reason,
+        metrics=metrics,
+    )
+    session.add(release)
+    session.flush()
+    return release
+
+
+def _check_whole(release: Release) -> None:
+    """Refuse to promote what could not be served; the engine checks every byte again before it swaps."""
+    folders = [(release.answerer_path, release.answerer_sha256)]
+    if release.index is not None:
+        folders.append((release.index.path, release.index.sha256))
+    for path, sha256 in folders:
+        place = absolute(path)
+        if not Path(place, "manifest.json").is_file() or manifest_sha256(place) != sha256:
+            raise Damaged(
+                f"Release {release.number} is not whole ({path}), so it was not promoted; restore it from a backup."
+            )
+
+
+def promote(session: Session, project: Project, release: Release, *, person: Any = None, reason: str) -> Release | None:
+    """Put ``release`` in service, in this transaction; returns the previous champion."""
+    if release.project_id != project.id:
+        raise NotFound(f"{project.name} has no such release.")
+    _check_whole(release)
+    locked = select(Project.champion_id).where(Project.id == project.id).with_for_update()
+    previous_id = session.scalar(locked)
+    if previous_id == release.id:
+        raise Invalid(f"Release {release.number} is the champion already; nothing was changed.")
+    previous = session.get(Release, previous_id, populate_existing=True) if previous_id is not None else None
+    session.execute(
+        update(Release).where(Release.project_id == project.id, Release.state == "champion").values(state="retired")
+    )
+    session.execute(update(Release).where(Release.id == release.id).values(state="champion", promoted_at=now()))
+    session.execute(update(Project).where(Project.id == project.id).values(champion_id=release.id))
+    who = person.id if person is not None else None
+    before = previous.number if previous is not None else None
+    record(
+        session,
+        "release.promote",
+        project_id=project.id,
+        person_id=who,
+        release=release.number,
+        previous=before,
+        reason=reason,
+    )
+    return previous
+
+
+def previous_champion(session: Session, project: Project) -> Release | None:
+    """The release that was in service before the champion: the newest promoted one among the retired."""
+    retired = select(Release).where(
+        Release.project_id == project.id, Release.state == "retired", Release.promoted_at.is_not(None)
+    )
+    return session.scalar(retired.order_by(Release.promoted_at.desc(), Release.number.desc()).limit(1))
+
+
+def rollback(session: Session, project: Project, *, person: Any = None, reason: str) -> Release | None:
+    """Promote the previous champion again; returns the one that was in service. Twice brings back where one was."""
+    target = previous_champion(session, project)
+    if target is None:
+        raise Invalid(f"{project.name} has no earlier release to go back to; nothing was changed.")
+    return promote(session, project, target, person=person, reason=reason)

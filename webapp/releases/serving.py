@@ -1,0 +1,172 @@
+"""A release in memory: hashes checked, embedder, index and answerer loaded, and able to answer."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from retriever.types import Hit, RetrieverError
+from training.artefact import DamagedArtefact, manifest_sha256, verify
+from training.tasks import get_task
+from training.types import Input, Prediction, TrainingError
+from webapp.errors import Damaged
+from webapp.home import absolute, model_cache
+from webapp.models import Document, Passage, Project, Release, db
+
+PROBE = "What is this about?"
+# Asked for beyond what is shown, in case documents were deleted after the index was written.
+SPARE_HITS = 5
+
+
+@dataclass(frozen=True)
+class ReleaseFiles:
+    """Where the parts of a release lie: all a process needs to load it. Plain values only."""
+
+    release_id: int
+    number: int
+    project_id: int
+    project: str
+    task: str
+    answerer: str
+    answerer_sha256: str
+    embedder: str
+    index: str | None
+    index_sha256: str
+    embedder_identity: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One text's hits, best first, and what the answerer made of them. ``prediction.passage`` counts into ``hits``."""
+
+    hits: tuple[Hit, ...]
+    prediction: Prediction
+    retrieval_s: float
+    answer_s: float
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    files: ReleaseFiles
+    task: Any
+    answerer: Any
+    embedder: Any  # None for a task without passages
+    index: Any
+
+    def search(self, texts: Sequence[str], *, k: int) -> list[list[Hit]]:
+        """The ``k`` best passages per text that still exist. Needs an application context."""
+        if self.index is None or not texts:
+            return [[] for _ in texts]
+        vectors = self.embedder.encode(list(texts))
+        found = self.index.search_many(list(texts), vectors, k=k + SPARE_HITS)
+        there = passage_texts([hit.passage for hits in found for hit in hits])
+        return [[hit for hit in hits if hit.passage in there][:k] for hits in found]
+
+    def answer(self, texts: Sequence[str], *, k: int) -> list[Answered]:
+        """Answers in the order of ``texts``; times are shares of the batch. Needs an application context."""
+        began = time.perf_counter()
+        found = self.search(texts, k=k)
+        passages = passage_texts([hit.passage for hits in found for hit in hits])
+        retrieved = time.perf_counter()
+        inputs = [
+            Input(str(number), text, tuple(passages[hit.passage] for hit in hits))
+            for number, (text, hits) in enumerate(zip(texts, found, strict=True))
+        ]
+        predictions = self.task.predict(self.answerer, inputs)
+        answered = time.perf_counter()
+        share = 1 / max(len(inputs), 1)
+        return [
+            Answered(tuple(hits), prediction, (retrieved - began) * share, (answered - retrieved) * share)
+            for hits, prediction in zip(found, predictions, strict=True)
+        ]
+
+
+def passage_texts(ids: Sequence[int]) -> dict[int, str]:
+    """Texts of the passages whose document was not deleted."""
+    if not ids:
+        return {}
+    query = (
+        select(Passage.id, Passage.text).join(Document).where(Passage.id.in_(set(ids)), Document.deleted_at.is_(None))
+    )
+    texts = {passage_id: text for passage_id, text in db.session.execute(query)}
+    db.session.rollback()  # no model runs while a read transaction is open
+    return texts
+
+
+def describe(release: Release) -> ReleaseFiles:
+    project = db.session.get_one(Project, release.project_id)
+    index = release.index
+    return ReleaseFiles(
+        release_id=release.id,
+        number=release.number,
+        project_id=project.id,
+        project=project.name,
+        task=project.task,
+        answerer=str(absolute(release.answerer_path)),
+        answerer_sha256=release.answerer_sha256,
+        embedder=project.embedder,
+        index=str(absolute(index.path)) if index is not None else None,
+        index_sha256=index.sha256 if index is not None else "",
+        embedder_identity=release.embedder,
+    )
+
+
+def verify_release(files: ReleaseFiles) -> None:
+    """Check every byte of the release's artefacts. Raises :class:`Damaged` naming the file."""
+    parts = [(files.answerer, files.answerer_sha256, "answerer")]
+    if files.index is not None:
+        parts.append((files.index, files.index_sha256, "index"))
+    try:
+        for folder, sha256, kind in parts:
+            verify(Path(folder), kind=kind)
+            if manifest_sha256(Path(folder)) != sha256:
+                raise DamagedArtefact(f"{folder} is not the {kind} this release was made with.")
+    except DamagedArtefact as error:
+        raise Damaged(f"Release {files.number} of {files.project} was refused: {error}") from error
+
+
+def load_release(files: ReleaseFiles) -> LoadedRelease:
+    """Verify, load and probe. Raises :class:`Damaged` when a part is not what it was or gives no sane answer."""
+    from training.answerers import load_answerer
+
+    verify_release(files)
+    task = get_task(files.task)
+    try:
+        embedder, index = _load_retriever(files)
+        answerer = load_answerer(Path(files.answerer), task)
+        loaded = LoadedRelease(files, task, answerer, embedder, index)
+        _probe(loaded)
+    except (RetrieverError, TrainingError, DamagedArtefact) as error:
+        raise Damaged(f"Release {files.number} of {files.project} was refused: {error}") from error
+    return loaded
+
+
+def _load_retriever(files: ReleaseFiles) -> tuple[Any, Any]:
+    if files.index is None:
+        return None, None
+    from retriever.embedder import load_embedder
+    from retriever.index import HybridIndex
+
+    embedder = load_embedder(files.embedder, cache=model_cache())
+    if embedder.identity != files.embedder_identity:
+        raise Damaged(
+            f"Release {files.number} of {files.project} was refused: its index was built with the embedder "
+            f"{files.embedder_identity}, but {files.embedder} is now {embedder.identity}; "
+            f'`errata index "{files.project}"` rebuilds it.'
+        )
+    return embedder, HybridIndex.load(Path(files.index), embedder_identity=embedder.identity)
+
+
+def _probe(loaded: LoadedRelease) -> None:
+    [answered] = loaded.answer([PROBE], k=2)
+    prediction = answered.prediction
+    if not all(
+        math.isfinite(value) for value in (prediction.score, prediction.answerable_score, prediction.log_probability)
+    ):
+        raise TrainingError(
+            "its answer to the probe question is not a number; train it again or promote another release."
+        )
