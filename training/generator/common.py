@@ -1,0 +1,102 @@
+"""Families every sort of place shares, the two left-out ones among them."""
+
+from training.generator.families import Family
+
+COMMON = (
+    Family(
+        "opens", "value", "morning",
+        ("{x} opens [at|from] {v}[| every day| on weekdays]", "{x} [opens its doors|starts the day] at {v}", "the doors of {x} open at {v}",
+         "we [stood|waited] outside {x} until it opened at {v}", "opening time at {x} is {v}", "from {v} on {x} is open"),
+        ("[When|At what time|What time] does {n} open?", "[When|At what time|What time] does {n} open [its doors|in the morning|for the day]?",
+         "What is the opening time of {n}?", "From [when|what time] is {n} open?", "How early [does {n} open|can I go to {n}|can we come to {n}]?",
+         "[What is|Tell me] the time {n} opens[|.]", "{n} opens at what time?", "[Since|From] what hour is {n} open?"),
+        ("At which hour does {n} open up?", "When can I [first |]get in at {n}?", "What are the opening times at {n} in the morning?"),
+    ),
+    Family(
+        "closes", "value", "evening",
+        ("{x} closes at {v}[| every day| on weekdays]", "{x} [shuts|locks up] at {v}", "{x} stays open until {v}", "they [close|lock] the doors of {x} at {v}",
+         "closing time at {x} is {v}", "the last guests have to leave {x} at {v}"),
+        ("[When|At what time|What time] does {n} [close|shut]?", "[When|At what time|What time] does {n} close [its doors|in the evening|for the day]?",
+         "What is the closing time of {n}?", "Until [when|what time] is {n} open?", "How late [is {n} open|does {n} stay open|can I stay at {n}]?",
+         "[What is|Tell me] the time {n} closes[|.]", "{n} closes at what time?", "Up to what hour is {n} open?"),
+        ("At which hour does {n} lock up?", "How long does {n} stay open in the evening?", "When do I have to leave {n}?"),
+    ),
+    Family(
+        "closed_days", "value", "days",
+        ("{x} is closed on {v}", "{x} does not open on {v}", "{x} takes a rest on {v}", "on {v} {x} [is|stays] closed", "do not come to {x} on {v}, it is closed"),
+        ("[On which|Which|What] days is {n} closed?", "[On which|Which|What] day [of the week |]is {n} [closed|not open|shut]?", "When is {n} closed?",
+         "Which days does {n} not open?", "What are the closing days of {n}?", "On what days [should|can] I not go to {n}?", "What are the rest days of {n}?"),
+        ("Which days of the week does {n} stay shut?", "On what day does {n} take a rest?"),
+    ),
+    Family(
+        "street", "value", "street",
+        ("{x} [is|stands] [at|on] {v}", "you find {x} on {v}", "{x} has moved to {v}", "the address of {x} is {v}", "{x} [lies|sits] on {v}, [near the park|not far from the river|up the hill]",
+         "we walked to {x} on {v}"),
+        ("Where is {n}?", "Where [can|do] I find {n}?", "What is the address of {n}?", "[On|In] [which|what] street is {n}?", "What street is {n} on?",
+         "Where is {n} [located|situated]?", "Tell me the address of {n}.", "Which address does {n} have?", "Where do I have to go for {n}?"),
+        ("At which address can I find {n}?", "What is the street of {n}?", "Where does {n} stand?"),
+    ),
+    Family(
+        "founded", "value", "year",
+        ("{x} opened in {v}", "{x} was [founded|set up|started] in {v}", "{x} has been [here|around] since {v}", "the history of {x} goes back to {v}", "{x} first opened its doors in {v}"),
+        ("[In which|What|In what] year was {n} [founded|started|set up]?", "When was {n} [founded|started|set up]?", "Since [when|which year] has {n} been [here|around]?",
+         "What year did {n} [open|start]?", "How old is {n}?", "In which year did {n} first open?", "When did the history of {n} start?"),
+        ("Which year was {n} founded in?", "Since what year has {n} been open?"),
+    ),
+    Family(
+        "languages", "list", "languages",
+        ("the [staff|people] at {x} speak {v}", "at {x} you can [order|ask|talk] in {v}", "the languages spoken at {x} are {v}", "the team of {x} speaks {v}"),
+        ("[Which|What] languages [do they|does the staff|do people] speak at {n}?", "[Which|What] languages are spoken at {n}?", "What languages does the team of {n} speak?",
+         "In [which|what] languages can I [ask|talk|order] at {n}?", "What do they speak at {n}?", "List the languages of {n}.", "Name the languages spoken at {n}."),
+        ("Which languages can I use at {n}?", "What languages does the staff of {n} know?"),
+    ),
+    Family(
+        "feature", "value", "feature",
+        ("the [first thing you see|pride of the room] at {x} is {v}", "{x} has {v}", "{x} is easy to recognise by {v}", "everyone takes a picture of {v} at {x}", "{x} is decorated with {v}"),
+        ("What [is there to see|can you see] [inside|at] {n}?", "What is special about the [room|building|decor] at {n}?", "What does {n} have in the room?",
+         "How is {n} decorated?", "What decoration does {n} have?", "What do people take a picture of at {n}?", "How can you recognise {n}?", "What is the pride of {n}?"),
+        ("What is the decor at {n}?", "What is {n} decorated with?"),
+    ),
+    Family(
+        "payment", "list", "payment",
+        ("{x} [takes|accepts] {v}", "you can pay with {v} at {x}", "at {x} we paid, as everyone does, with {v}", "the till at {x} [takes|accepts] {v}", "{x} is happy to take {v}", "payment at {x} is by {v}"),
+        ("[How|With what] can [I|we|you] pay at {n}?", "[Which|What] payment methods does {n} [accept|take]?", "[Which|What] ways to pay are there at {n}?",
+         "What does {n} accept as payment?", "What can I pay with at {n}?", "How do [people|guests|you] pay at {n}?", "What kinds of payment are possible at {n}?"),
+        ("What forms of payment does {n} take?", "In which ways can I settle the bill at {n}?"),
+    ),
+    Family(
+        "parking", "value", "parking",
+        ("drivers park {v} when they come to {x}", "we left the car {v} before we went to {x}", "there are parking spaces for {x} {v}", "{x} has its car park {v}", "for {x} you can park {v}", "if you drive to {x}, park {v}"),
+        ("Where can [I|we|you] park [at|for|near] {n}?", "Where [do|can] [guests|visitors|people] of {n} park?", "Where is the [car park|parking] of {n}?", "Where are the parking spaces of {n}?",
+         "Where should I leave [my|the] car when I go to {n}?", "Is there parking at {n}, and where?", "I come by car to {n}, where do I park?"),
+        ("Where do drivers leave their cars at {n}?", "Which place is there for my car at {n}?"),
+    ),
+    Family(
+        "wifi", "yes_no", "",
+        ("{x} has free wifi", "the wifi at {x} is free[| and fast]", "we used the free wifi at {x}", "{x} offers wifi to everyone"),
+        ("Does {n} have wifi?", "Is there [free |]wifi at {n}?", "Can I use [the |]wifi at {n}?", "Does {n} offer wifi?", "Do they have wifi at {n}?"),
+        ("Is wifi available at {n}?", "Can I get wifi at {n}?"),
+        ("{x} has no wifi", "there is no wifi at {x}", "{x} does not offer wifi", "you will not find any wifi at {x}"),
+    ),
+    Family(
+        "wheelchair", "yes_no", "",
+        ("{x} is easy to enter with a wheelchair", "a ramp makes {x} accessible for wheelchairs", "wheelchair users get into {x} without help", "{x} has a step-free entrance for wheelchairs"),
+        ("Is {n} accessible for wheelchairs?", "Can [I|we|you] enter {n} with a wheelchair?", "Is {n} wheelchair accessible?", "Do wheelchair users get into {n}?", "Is there a step-free entrance at {n}?"),
+        ("Can a wheelchair user enter {n}?", "Is {n} accessible with a wheelchair?"),
+        ("{x} cannot be entered with a wheelchair", "steep stairs keep wheelchairs out of {x}", "{x} is not accessible for wheelchairs", "there is no step-free entrance at {x}"),
+    ),
+    Family(
+        "dogs", "yes_no", "",
+        ("dogs are welcome at {x}", "{x} allows dogs", "we took our dog to {x} and nobody minded", "you may bring your dog to {x}"),
+        ("Are dogs [allowed|welcome] at {n}?", "Can I [bring|take] my dog to {n}?", "Does {n} allow dogs?", "May dogs come to {n}?", "Is my dog [welcome|allowed] at {n}?"),
+        ("May I bring a dog to {n}?", "Does {n} welcome dogs?"),
+        ("dogs are not allowed at {x}", "{x} does not allow dogs", "dogs have to stay outside {x}", "please leave your dog at home when you visit {x}"),
+    ),
+    Family(
+        "children", "yes_no", "",
+        ("{x} has a play corner for children", "children can play in a corner of {x}", "there is a play corner for children at {x}"),
+        ("Is there a play corner [for children |]at {n}?", "Does {n} have a play corner?", "Can children play at {n}?", "Do they have a play corner for children at {n}?"),
+        ("Is there a place for children to play at {n}?", "Does {n} offer a play corner?"),
+        ("{x} has no play corner for children", "there is no place for children to play at {x}", "children cannot play at {x}"),
+    ),
+)

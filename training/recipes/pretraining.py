@@ -1,0 +1,151 @@
+"""Training the starter from scratch in a few single-threaded processes that average their gradients after every step.
+
+Two processes of one thread each suffer far less from a busy machine than two threads that wait for each other in every product.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from training.generator import names
+from training.generator.pages import write_page
+from training.generator.rows import ask_page, to_examples
+from training.recipes.packed import Packed, collate, everything, loss, pack
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the starter is made. ``minutes`` bounds the training alone; ``copying`` and ``warm_up`` are shares of them.
+
+    Until ``copying`` the model repeats rows of names, until ``warm_up`` it learns every token of question pages, then answers alone.
+    """
+
+    minutes: float = 40.0
+    words: int = 3072
+    width: int = 256
+    layers: int = 5
+    heads: int = 8
+    window: int = 512
+    pages: int = 6  # a process and step
+    questions: int = 10  # a page
+    learning_rate: float = 2e-3
+    copying: float = 0.05
+    warm_up: float = 0.2
+    processes: int = 2
+    seed: int = 7
+
+
+def copy_row(tokenizer: Any, random: Random) -> Packed:
+    """A row of made-up names and the same row again: the second half must be copied."""
+    words = " ".join(names.coin(random, "train") for _ in range(random.randint(10, 25)))
+    row = tokenizer(words)["input_ids"][:200]
+    tokens = [*row, tokenizer.eos_token_id, *row]
+    count = len(row)
+    return Packed(tokens, list(range(len(tokens))), [0] * len(tokens), list(range(count, 2 * count)), row, [1 / count] * count)
+
+
+def question_page(answerer: Any, random: Random, count: int) -> Packed:
+    """A page with its questions, encoded as the answerer encodes every training row."""
+    while True:
+        page = write_page(random, "train")
+        rows = answerer.encode(to_examples(page, ask_page(page, random, count=count, split="train")))
+        if len(rows) > 1:
+            return pack(rows)
+
+
+def next_batch(answerer: Any, plan: Plan, random: Random, fraction: float) -> dict[str, "torch.Tensor"]:
+    """The next pages to learn from, by the fraction of the time that has gone."""
+    if fraction < plan.copying:
+        pages = [copy_row(answerer.tokenizer, random) for _ in range(2 * plan.pages)]
+    else:
+        pages = [question_page(answerer, random, plan.questions) for _ in range(plan.pages)]
+        if fraction < plan.warm_up:
+            pages = [everything(page) for page in pages]
+    return collate(pages, answerer.padding)
+
+
+def rate(plan: Plan, step: int, fraction: float) -> float:
+    """The learning rate: a linear rise over 50 steps, level for 40 % of the time, then a straight line down to 2 %."""
+    falling = min(1.0, max(0.0, (1 - fraction) / 0.6))
+    return plan.learning_rate * min(1.0, (step + 1) / 50) * max(0.02, falling)
+
+
+def _average(model: Any, fraction: float, count: int) -> float:
+    """Average the gradients over all processes; returns their average of ``fraction``, so that all agree when to stop."""
+    import torch
+    from torch import distributed
+
+    if count == 1:
+        return fraction
+    gradients = [parameter.grad for parameter in model.parameters()]
+    flat = torch.cat([gradient.flatten() for gradient in gradients] + [torch.tensor([fraction])])
+    distributed.all_reduce(flat)
+    flat /= count
+    offset = 0
+    for gradient in gradients:
+        gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))
+        offset += gradient.numel()
+    return float(flat[-1])
+
+
+class Optimizer:
+    """Muon (Jordan et al. 2024) for the matrices, AdamW for the rest; each process orthogonalises its share of the matrices."""
+
+    def __init__(self, model: Any, plan: Plan, rank: int) -> None:
+        import torch
+
+        self.count = plan.processes
+        self.matrices = [value for name, value in model.named_parameters() if value.ndim == 2 and ".h." in name]
+        inner = {id(value) for value in self.matrices}
+        others = [value for value in model.parameters() if id(value) not in inner]
+        own = self.matrices[rank :: self.count]
+        self.parts = [
+            torch.optim.Muon(own, plan.learning_rate, weight_decay=0.05, ns_steps=4, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+
+    def step(self, learning_rate: float) -> None:
+        """Update the weights in all processes alike."""
+        from torch import distributed
+
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = learning_rate
+            part.step()
+        for number, matrix in enumerate(self.matrices if self.count > 1 else ()):
+            distributed.broadcast(matrix.data, src=number % self.count)
+
+
+def train(answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callable[[str], None]) -> None:
+    """One process's share of the training, until the minutes are over; the first saves into ``checkpoint`` every two minutes."""
+    import torch
+
+    model = answerer.model.train()
+    optimizer = Optimizer(model, plan, rank)
+    random, began, fraction, step, saved = Random(f"starter-{plan.seed}-{rank}"), time.monotonic(), 0.0, 0, 0.0
+    losses: list[float] = []
+    while fraction < 1:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            value = loss(model, next_batch(answerer, plan, random, fraction))
+        value.backward()
+        gone = time.monotonic() - began
+        fraction = _average(model, gone / (60 * plan.minutes), plan.processes)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step(rate(plan, step, fraction))
+        model.zero_grad(set_to_none=True)
+        losses.append(value.item())
+        step += 1
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(f"The loss is {losses[-1]} at step {step}; start again with a smaller learning rate.")
+        if rank == 0 and step % 50 == 0:
+            say(f"{gone:6.0f} s  step {step}  loss {sum(losses[-50:]) / 50:.4f}")
+        if rank == 0 and (gone - saved > 120 or fraction >= 1):
+            answerer.save(checkpoint)
+            saved = gone
