@@ -14,7 +14,7 @@ from webapp.errors import Busy, DiskFull
 from webapp.models import db
 
 # One writer at a time inside this process: SQLite's own busy wait is unfair when many threads wait at once.
-_writer = threading.Lock()
+writer_lock = threading.Lock()
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -61,7 +61,7 @@ def write() -> Iterator[Session]:
     if session.info.get("writing"):
         raise RuntimeError("write() does not nest: pass the session down instead.")
     session.rollback()
-    with _writer:
+    with writer_lock:
         session.info["writing"] = True
         try:
             yield session

@@ -157,6 +157,12 @@ class Question(db.Model):
         UniqueConstraint("project_id", "sha256"),
         one_of("state", ("open", "done")),
         Index("question_queue", "project_id", "state", "priority", "id"),
+        Index(
+            "question_lease",
+            "lease_person_id",
+            sqlite_where=text("lease_person_id IS NOT NULL"),
+            postgresql_where=text("lease_person_id IS NOT NULL"),
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id"))

@@ -197,6 +197,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("project_id", "sha256"),
     )
     op.create_index("question_queue", "question", ["project_id", "state", "priority", "id"], unique=False)
+    op.create_index(
+        "question_lease",
+        "question",
+        ["lease_person_id"],
+        unique=False,
+        sqlite_where=sa.text("lease_person_id IS NOT NULL"),
+        postgresql_where=sa.text("lease_person_id IS NOT NULL"),
+    )
     op.create_table(
         "sign_in",
         sa.Column("id", sa.Integer(), nullable=False),
