@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retriever.model_folder import check_model_folder, weights_sha256
 from retriever.types import Report, RetrieverError
-from retriever.words import stems, surface_words
+from retriever.words import stems
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -110,8 +110,8 @@ class HashEmbedder:
 
     def encode(self, texts: Sequence[str], *, report: Report | None = None) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for row, text in enumerate(texts):
-            for feature, weight in _features(text):
+        for row, found in enumerate(stems(texts)):
+            for feature, weight in _features(found):
                 bits = int.from_bytes(
                     hashlib.blake2b(feature.encode("utf-8", "replace"), digest_size=8).digest(), "big"
                 )
@@ -123,9 +123,9 @@ class HashEmbedder:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True) if len(texts) else vectors
 
 
-def _features(text: str) -> list[tuple[str, float]]:
+def _features(found: Sequence[str]) -> list[tuple[str, float]]:
     features = []
-    for stem in stems(surface_words(text)):
+    for stem in found:
         features.append((f"word {stem}", 1.0))
         features.extend((f"part {stem[start : start + 3]}", 0.2) for start in range(len(stem) - 2))
     return features

@@ -1,7 +1,7 @@
 """Text as the words that BM25 matches: lower-cased, stop words dropped, English endings stemmed."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # A run of letters and digits; Chinese and Japanese, written without spaces, go character by character.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_POSSESSIVE = re.compile(r"['’]s?$")
 _WORD = re.compile(f"[{_UNSPACED}]|[^\\W_{_UNSPACED}]+(?:['’][^\\W_]+)?")
 
 
@@ -27,27 +28,34 @@ def _stemmer() -> "Stemmer.Stemmer":
     return Stemmer.Stemmer("english", 0)  # without its cache, which threads must not share
 
 
-@cache
-def _possessive() -> re.Pattern[str]:
-    return re.compile(r"['’]s?$")
+def _is_stop_word(word: str) -> bool:
+    return word.lower().replace("’", "'") in _stop_words()
+
+
+def _stem(word: str) -> str:
+    return _stemmer().stemWord(_POSSESSIVE.sub("", word.lower()))
 
 
 def surface_words(text: str) -> list[str]:
     """The words of ``text`` as written, stop words left out."""
-    stop_words = _stop_words()
-    return [word for word in _WORD.findall(text) if word.lower().replace("’", "'") not in stop_words]
+    return [word for word in _WORD.findall(text) if not _is_stop_word(word)]
 
 
-def stems(words: Iterable[str]) -> list[str]:
-    """What BM25 counts: one stem per word ("Restaurants" and "restaurant's" are one)."""
-    return _stemmer().stemWords([_possessive().sub("", word.lower()) for word in words])
+def stems(texts: Iterable[str]) -> Iterator[list[str]]:
+    """What BM25 counts, text by text: one stem per word ("Restaurants" and "restaurant's" are one), stop words left out."""
+    known: dict[str, str] = {}  # a corpus repeats its words: each form is stemmed once, "" standing for a stop word
+    for text in texts:
+        words = _WORD.findall(text)
+        for word in {word for word in words if word not in known}:
+            known[word] = "" if _is_stop_word(word) else _stem(word)
+        yield [known[word] for word in words if known[word]]
 
 
 def matching_words(question: str, passage: str) -> tuple[str, ...]:
     """The question's words, as asked and without repeats, of which the passage has some form."""
-    asked = surface_words(question)
-    held = set(stems(surface_words(passage)))
-    matched = {
-        word.lower(): word for word, stem in reversed(list(zip(asked, stems(asked), strict=True))) if stem in held
-    }
-    return tuple(matched[key] for key in reversed(matched))
+    held = set(next(stems([passage])))
+    matched: dict[str, str] = {}
+    for word in surface_words(question):
+        if _stem(word) in held:
+            matched.setdefault(word.lower(), word)
+    return tuple(matched.values())
