@@ -51,7 +51,7 @@ def build_causal(folder: Path) -> Path:
 
     tokenizer = _byte_tokenizer()
     config = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=128, n_embd=64, n_layer=2, n_head=4,
+        vocab_size=len(tokenizer), n_positions=128, n_embd=64, n_layer=2, n_head=4, initializer_range=0.1,
         resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )

@@ -140,7 +140,7 @@ def resolve_base(base: str, cache: Path) -> Path:
     """
     if base in OFFLINE:
         return _shipped(base)
-    if Path(base).is_dir():
+    if base and Path(base).is_dir():
         check_model_folder(Path(base))
         return Path(base)
     if not HUB_ID.fullmatch(base):

@@ -156,7 +156,8 @@ def _callback(trainer: Any, run: Run) -> Any:
             run.report(step / total, f"Step {step} of {total}")
             if run.measure is not None and step in points:
                 _evaluate(trainer.model, run, step)
-            wait = max(run.config.save_every_s, SAVING_SHARE * clock["cost"])
+            every = run.config.save_every_s
+            wait = max(every, SAVING_SHARE * clock["cost"]) if every else 0.0
             if step < total and time.monotonic() - clock["saved"] >= wait:
                 control.should_save = True
                 clock["asked"] = time.monotonic()

@@ -1,6 +1,5 @@
 """Models that read a (text, passage) pair, by architecture: load one from a folder, read, encode, learn, save."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -71,6 +70,7 @@ def build_answerer(model: Any, tokenizer: Any, settings: Settings, task: Any) ->
 def _load(folder: Path, architecture: str) -> tuple[Any, Any]:
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     from training.answerers.adapter import REFERENCE, load_adapted
 
@@ -88,7 +88,7 @@ def _load(folder: Path, architecture: str) -> tuple[Any, Any]:
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TrainingError(f"The model folder {folder.name} cannot be loaded: {first[:300]}") from error
     if not tokenizer.is_fast:

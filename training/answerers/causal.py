@@ -49,7 +49,8 @@ class CausalAnswerer:
         """Right-padded (rows, longest) ``input_ids``; ``kept`` marks the positions that predict a target token."""
         import torch
 
-        inputs = pad([row.input_ids for row in rows], self.padding)
+        # No row looks at its padding. The padding token itself would make transformers warn of a forgotten mask.
+        inputs = pad([row.input_ids for row in rows], 1 if self.padding == 0 else 0)
         kept = torch.zeros_like(inputs, dtype=torch.bool)
         for i, row in enumerate(rows):
             kept[i, row.tokens - len(row.labels) - 1 : row.tokens - 1] = True

@@ -1,0 +1,193 @@
+"""The real Hugging Face path on tiny models: all three architectures learn, predict, save and reload."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import toys
+
+from training.answerers import load_answerer, rows
+from training.tasks import get_task
+from training.types import Example, FitConfig, Input, Target, TrainingError
+
+QA = get_task("qa")
+KINDS = ["causal", "seq2seq", "span"]
+CONFIGS = {
+    "causal": FitConfig(epochs=7, learning_rate=3e-3, batch_tokens=1024, evaluations=3),
+    "seq2seq": FitConfig(epochs=10, learning_rate=4e-3, batch_tokens=1024, evaluations=3),
+    "span": FitConfig(epochs=4, learning_rate=3e-3, batch_tokens=1024, evaluations=3),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_learns_predicts_saves_and_reloads(kind: str, tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    answerer = load_answerer(tiny_models[kind], QA)
+    test = toys.toy_golds(60, seed=7)
+    inputs = [Input(gold.id, gold.text, gold.passages) for gold in test]
+    before = QA.score(QA.predict(answerer, inputs), test)["f1"]
+    points: list[dict[str, float]] = []
+    QA.fit(
+        answerer, toys.toy_examples(300), toys.toy_golds(40), folder=tmp_path / "run", config=CONFIGS[kind],
+        report=lambda *_: None, log=points.append,
+    )
+    predictions = QA.predict(answerer, inputs)
+    scores = QA.score(predictions, test)
+    assert scores["f1"] > 0.9 > before
+    assert scores["unanswerable_accuracy"] > 0.9
+    assert any("validation_f1" in point for point in points)
+    assert any("perplexity" in point for point in points)
+    answerer.save(tmp_path / "saved")
+    reloaded = load_answerer(tmp_path / "saved", QA)
+    assert reloaded.settings == answerer.settings
+    assert QA.predict(reloaded, inputs) == predictions
+    shown = next(each for each in predictions if each.answerable)
+    assert shown.start is not None
+    assert inputs[predictions.index(shown)].passages[shown.passage][shown.start : shown.end] == shown.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_read_as_single_pairs_do(kind: str, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    # An untrained model's words are near ties, which half precision may decide either way.
+    monkeypatch.setattr(rows, "use_bfloat16", lambda _: False)
+    answerer = load_answerer(tiny_models[kind], QA)
+    pairs = [(question, " ".join([passage] * (1 + i % 3))) for i, (question, passage, _) in enumerate(toys.toy_rows(9))]
+    together = answerer.read(pairs)
+    for pair, reading in zip(pairs, together, strict=True):
+        alone = answerer.read([pair])[0]
+        assert reading.text == alone.text
+        assert reading.answerable_score == pytest.approx(alone.answerable_score, abs=1e-4)
+        assert reading.log_probability == pytest.approx(alone.log_probability, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_passage_longer_than_the_window_is_read(kind: str, tiny_models: dict[str, Path]) -> None:
+    answerer = load_answerer(tiny_models[kind], QA)
+    reading = answerer.read([("Where does Anna live ?", "Anna lives in Rome . " * 400)])[0]
+    assert 0.0 <= reading.answerable_score <= 1.0
+    assert reading.log_probability < 0.0
+
+
+def test_a_span_model_finds_an_answer_beyond_its_first_window(tiny_span: Path, tmp_path: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    QA.fit(
+        answerer, toys.toy_examples(300), (), folder=tmp_path, config=CONFIGS["span"], report=lambda *_: None,
+        log=lambda _: None,
+    )
+    passage = "lives in . " * 150 + "Anna lives in Rome ."
+    found = [reading.text for reading in answerer.read([("Where does Anna live ?", passage)])]
+    windows = answerer.windows([("Where does Anna live ?", passage)])
+    assert len(windows) > 2
+    assert max(end for window in windows for _, end in window.offsets) == len(passage)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_question_longer_than_the_window_reads_as_not_answerable(kind: str, tiny_models: dict[str, Path]) -> None:
+    answerer = load_answerer(tiny_models[kind], QA)
+    long = "where " * 4000
+    readings = answerer.read([(long, "Anna lives in Rome ."), ("Where does Anna live ?", "Anna lives in Rome .")])
+    assert (readings[0].text, readings[0].answerable_score) == ("", 0.0)
+    assert readings[1].log_probability != 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_passage_and_no_question_are_answered_without_a_model(kind: str, tiny_models: dict[str, Path]) -> None:
+    answerer = load_answerer(tiny_models[kind], QA)
+    assert answerer.read([]) == []
+    prediction = QA.predict(answerer, [Input("1", "Where does Anna live ?")])[0]
+    assert (prediction.text, prediction.answerable, prediction.passage) == ("", False, None)
+    assert QA.predict(answerer, []) == []
+
+
+def test_an_empty_passage_reads_as_not_answerable_by_a_span_model(tiny_span: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    assert answerer.read([("Where ?", ""), ("Where ?", "   ")])[0].answerable_score == 0.0
+
+
+@pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+def test_the_refusal_is_scored_as_a_whole(kind: str, tiny_models: dict[str, Path]) -> None:
+    """The refusal's probability is that of all its tokens, checked against one plain forward pass."""
+    import torch
+
+    answerer = load_answerer(tiny_models[kind], QA)
+    pair = ("Where does Anna live ?", "Anna lives in Rome .")
+    prompt = answerer.tokenizer(QA.format(*pair), return_tensors="pt")["input_ids"]
+    null = torch.tensor([answerer.null])
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        if kind == "causal":
+            logits = answerer.model(input_ids=torch.cat([prompt, null], dim=1)).logits[:, prompt.shape[1] - 1 : -1]
+        else:
+            logits = answerer.model(input_ids=prompt, labels=null).logits
+    chosen = logits.float().log_softmax(-1).gather(-1, null[..., None]).sum()
+    assert answerer.read([pair])[0].answerable_score == pytest.approx(1 - float(chosen.exp()), abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_hold_the_answer_and_nothing_else_to_say(kind: str, tiny_models: dict[str, Path]) -> None:
+    answerer = load_answerer(tiny_models[kind], QA)
+    row = answerer.encode([Example("Where does Anna live ?", "Anna lives in Rome .", Target("Rome"))])[0]
+    ids = row.input_ids[row.labels[0] : row.labels[1] + 1] if kind == "span" else row.labels
+    assert answerer.tokenizer.decode(ids, skip_special_tokens=True).strip().casefold() == "rome"
+
+
+def test_an_answer_far_into_a_long_passage_stays_in_the_row(tiny_causal: Path) -> None:
+    answerer = load_answerer(tiny_causal, QA)
+    passage = "Boris works as a pilot . " * 60 + "Anna lives in Rome ."
+    row = answerer.encode([Example("Where does Anna live ?", passage, Target("Rome"))])[0]
+    text = answerer.tokenizer.decode(row.input_ids[: -len(row.labels)])
+    assert "Rome" in text
+    assert len(row.input_ids) <= answerer.window
+
+
+def test_a_span_model_leaves_out_answers_that_are_not_in_the_passage(tiny_span: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    encoded = answerer.encode([Example("Where ?", "Anna lives in Rome .", Target("Oslo"))])
+    assert encoded == []
+
+
+def test_a_negative_weight_pushes_away_and_stays_bounded(tiny_span: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    example = Example("Where does Anna live ?", "Anna lives in Rome .", Target("Rome"), weight=-0.1)
+    batch = answerer.collate(answerer.encode([example]))
+    loss = answerer.loss(answerer.model, batch)
+    loss.backward()
+    assert 0.0 < loss.item() < 12.0
+
+
+def test_the_best_passage_is_chosen_and_earlier_rank_breaks_ties(tiny_span: Path, tmp_path: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    QA.fit(
+        answerer, toys.toy_examples(300), toys.toy_golds(40), folder=tmp_path, config=CONFIGS["span"],
+        report=lambda *_: None, log=lambda _: None,
+    )
+    wrong, right = "Boris works as a pilot .", "Anna lives in Rome ."
+    chosen = QA.predict(answerer, [Input("1", "Where does Anna live ?", (wrong, right, right))])[0]
+    assert (chosen.text, chosen.passage) == ("Rome", 1)
+    refusing = dataclasses.replace(answerer.settings, answerable_threshold=1.1)
+    answerer.settings = refusing
+    refused = QA.predict(answerer, [Input("1", "Where does Anna live ?", (wrong, right))])[0]
+    assert (refused.text, refused.answerable, refused.best_text) == ("", False, "Rome")
+
+
+def test_a_low_rank_adapter_learns_and_is_saved_whole(tiny_span: Path, tmp_path: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    config = dataclasses.replace(CONFIGS["span"], method="lora", epochs=6, learning_rate=3e-3)
+    QA.fit(
+        answerer, toys.toy_examples(300), toys.toy_golds(40), folder=tmp_path / "run", config=config,
+        report=lambda *_: None, log=lambda _: None,
+    )
+    test = toys.toy_golds(60, seed=7)
+    inputs = [Input(gold.id, gold.text, gold.passages) for gold in test]
+    predictions = QA.predict(answerer, inputs)
+    assert QA.score(predictions, test)["span_f1"] > 0.8
+    assert (tmp_path / "run/adapter/adapter_model.safetensors").exists()
+    answerer.save(tmp_path / "saved")
+    assert QA.predict(load_answerer(tmp_path / "saved", QA), inputs) == predictions
+
+
+def test_it_refuses_a_model_of_another_task(tiny_span: Path, tmp_path: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    answerer.settings = dataclasses.replace(answerer.settings, task="summarization")
+    answerer.save(tmp_path / "saved")
+    with pytest.raises(TrainingError, match="made for the task 'summarization'"):
+        load_answerer(tmp_path / "saved", QA)

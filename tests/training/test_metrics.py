@@ -1,0 +1,122 @@
+"""Metrics against the published definitions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training import metrics
+from training.tasks import qa
+from training.types import Gold, Prediction
+
+
+def prediction(best: str, score: float, *, threshold: float = 0.5) -> Prediction:
+    answered = Prediction(best, True, score, score, 0.0, best)
+    return qa.decide(answered, threshold)
+
+
+def gold(*answers: str) -> Gold:
+    return Gold("id", "question", ("passage",), answers)
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [("The Denver Broncos!", "denver broncos"), ("a  an the", ""), ("U.S.A.", "usa"), ("Theatre", "theatre"), ("10–12", "10–12")],
+)
+def test_it_normalises_as_the_official_script(text: str, normal: str) -> None:
+    assert metrics.normalise_answer(text) == normal
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "f1"),
+    [
+        ("Denver Broncos", "The Denver Broncos", 1.0),
+        ("the Denver Broncos team", "Denver Broncos", 0.8),
+        ("Santa Clara", "Levi's Stadium in Santa Clara", 4 / 7),
+        ("", "", 1.0),
+        ("the", "", 1.0),
+        ("something", "", 0.0),
+        ("cat cat", "cat", 2 / 3),
+    ],
+)
+def test_f1_counts_shared_words(said: str, wanted: str, f1: float) -> None:
+    assert metrics.token_f1(said, wanted) == pytest.approx(f1)
+
+
+def test_rouge_l_follows_the_longest_common_subsequence() -> None:
+    # Lin 2004, section 3: "police killed the gunman" against "police kill the gunman" shares police ... gunman.
+    assert metrics.rouge_l("police kill gunman", "police killed gunman") == pytest.approx(2 / 3)
+    assert metrics.rouge_l("gunman kill police", "police killed gunman") == pytest.approx(1 / 3)
+
+
+def test_the_best_of_several_gold_answers_counts() -> None:
+    scores = qa.score([prediction("two", 0.9)], [gold("one", "two")])
+    assert scores["exact_match"] == 1.0
+    assert "unanswerable_accuracy" not in scores
+    assert "answerability_auroc" not in scores
+
+
+def test_the_threshold_counts_in_f1_and_not_in_span_f1() -> None:
+    scores = qa.score([prediction("right", 0.2), prediction("x", 0.1)], [gold("right"), gold()])
+    assert scores["answerable_f1"] == 0.0
+    assert scores["span_f1"] == 1.0
+    assert scores["f1"] == 0.5
+    assert scores["unanswerable_accuracy"] == 1.0
+    assert scores["answerability_auroc"] == 1.0
+
+
+def test_answerable_f1_at_75_refuses_three_of_four_unanswerable_questions() -> None:
+    scores = [0.1, 0.2, 0.3, 0.8]  # unanswerable: the threshold lies just above the third
+    predictions = [prediction("x", score) for score in scores]
+    predictions += [prediction("right", 0.25), prediction("right", 0.35), prediction("right", 0.9), prediction("wrong", 0.95)]
+    golds = [gold()] * 4 + [gold("right")] * 4
+    assert qa.score(predictions, golds)["answerable_f1_at_75"] == pytest.approx(2 / 4)
+
+
+def test_auroc_counts_ties_as_half() -> None:
+    assert metrics.auroc([0.5, 0.5, 0.5, 0.5], [True, False, True, False]) == 0.5
+    assert metrics.auroc([0.1, 0.4, 0.35, 0.8], [False, False, True, True]) == 0.75
+    assert metrics.auroc([0.1], [True]) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
+def test_auroc_is_the_share_of_pairs_in_order(rows: list[tuple[int, bool]]) -> None:
+    positives = [score for score, positive in rows if positive]
+    negatives = [score for score, positive in rows if not positive]
+    measured = metrics.auroc([float(score) for score, _ in rows], [positive for _, positive in rows])
+    if not positives or not negatives:
+        assert measured is None
+        return
+    pairs = [(p > n) + 0.5 * (p == n) for p in positives for n in negatives]
+    assert measured == pytest.approx(sum(pairs) / len(pairs))
+
+
+def test_an_always_refusing_model_scores_the_unanswerable_share() -> None:
+    golds = [gold(), gold(), gold("a b"), gold("c")]
+    scores = qa.score([prediction("", 0.0)] * 4, golds)
+    assert scores["f1"] == 0.5
+    assert scores["answerable_f1"] == 0.0
+
+
+def test_calibration_recognises_three_quarters_when_it_costs_little() -> None:
+    # 2 of 50 answerable questions score below the unanswerable ones; overall F1 alone would already separate the rest.
+    golds = [gold("right")] * 50 + [gold()] * 8
+    predictions = [prediction("right", 0.6 + i / 1000) for i in range(50)]
+    predictions += [prediction("x", score) for score in (0.1, 0.2, 0.3, 0.4, 0.5, 0.59, 0.62, 0.63)]
+    threshold = qa.choose_threshold(predictions, golds)
+    decided = [qa.decide(each, threshold) for each in predictions]
+    assert qa.score(decided, golds)["unanswerable_accuracy"] >= 0.75
+    assert qa.score(decided, golds)["answerable_f1"] >= 0.98
+
+
+def test_calibration_does_not_refuse_everything() -> None:
+    # Most questions are unanswerable and scores tell little: refusing all would have the best overall F1.
+    golds = [gold("right")] * 4 + [gold()] * 12
+    predictions = [prediction("right", score) for score in (0.3, 0.5, 0.7, 0.9)]
+    predictions += [prediction("x", 0.2 + i / 20) for i in range(12)]
+    threshold = qa.choose_threshold(predictions, golds)
+    assert any(qa.decide(each, threshold).answerable for each in predictions)
+
+
+def test_calibration_without_both_classes_stays_in_the_middle() -> None:
+    assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")]) == 0.5
+    assert qa.choose_threshold([], []) == 0.5

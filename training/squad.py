@@ -1,0 +1,133 @@
+"""SQuAD 2.0 JSON and gold JSON lines, read and written row by row; a row that cannot be used is named with the reason."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any
+
+from training.answerers.rows import find_answer
+from training.types import TrainingError
+
+Drop = Callable[[str, str], None]
+"""``drop(row's id, reason)``: told of each row left out."""
+
+
+@dataclass(frozen=True)
+class QuestionRow:
+    """A question about one context. ``answers`` are (text, start) with ``context[start:start+len(text)] == text`` once read
+    or written (a start of None is looked up); no answers mean that the context has none."""
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[tuple[str, int | None], ...] = ()
+    title: str = ""
+
+
+def read(path: Path, *, drop: Drop) -> Iterator[QuestionRow]:
+    """Rows of a SQuAD JSON file or of gold JSON lines (``.gz`` too). Raises :class:`TrainingError` when it is neither."""
+    with _open(path) as file:
+        first = next((line for line in file if line.strip()), "")
+        rest = file if _is_row(first) else None
+        if rest is None:
+            yield from _nested(path, first + file.read(), drop=drop)
+            return
+        for number, line in enumerate((first, *rest) if first else (), start=1):
+            if line.strip():
+                yield from _line(number, line, drop=drop)
+
+
+def _open(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
+def _is_row(line: str) -> bool:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and "question" in value
+
+
+def _line(number: int, line: str, *, drop: Drop) -> Iterator[QuestionRow]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        drop(f"line {number}", "it is not JSON")
+        return
+    row = _row(value, context=value.get("context"), title=value.get("title", "")) if isinstance(value, dict) else None
+    yield from _checked(row, f"line {number}", drop=drop)
+
+
+def _nested(path: Path, text: str, *, drop: Drop) -> Iterator[QuestionRow]:
+    try:
+        articles = json.loads(text)["data"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path.name} is neither SQuAD JSON ({{\"data\": [...]}}) nor gold JSON lines with a question and a context."
+        ) from error
+    for article in articles:
+        for paragraph in article.get("paragraphs", []):
+            for question in paragraph.get("qas", []):
+                row = _row(question, context=paragraph.get("context"), title=article.get("title", ""))
+                yield from _checked(row, str(question.get("id", "")), drop=drop)
+
+
+def _row(value: dict[str, Any], *, context: Any, title: str) -> QuestionRow | None:
+    """The row with its answers as given, or None where question or context is missing."""
+    question = value.get("question")
+    if not isinstance(question, str) or not isinstance(context, str) or not question.strip():
+        return None
+    given = [] if value.get("is_impossible") else value.get("answers") or []
+    answers = tuple((str(each.get("text", "")), each.get("start", each.get("answer_start"))) for each in given)
+    return QuestionRow(str(value.get("id", "")), question, context, answers, str(title))
+
+
+def _checked(row: QuestionRow | None, name: str, *, drop: Drop) -> Iterator[QuestionRow]:
+    if row is None:
+        drop(name, "it has no question or no context")
+        return
+    placed = [find_answer(text, row.context, start) for text, start in row.answers]
+    kept = tuple((row.context[place[0] : place[1]], place[0]) for place in placed if place is not None)
+    if row.answers and not kept:
+        drop(row.id or name, "its answer is not in its context")
+        return
+    yield QuestionRow(row.id, row.question, row.context, kept, row.title)
+
+
+def write(rows: Iterable[QuestionRow], *, drop: Drop) -> Iterator[str]:
+    """SQuAD 2.0 JSON in pieces, one question at a time; neighbours with the same title and context share a paragraph."""
+    yield '{"version": "v2.0", "data": ['
+    articles = groupby(_usable(rows, drop=drop), key=lambda row: row.title)
+    for i, (title, of_title) in enumerate(articles):
+        yield f'{", " if i else ""}{{"title": {json.dumps(title)}, "paragraphs": ['
+        for j, (context, of_context) in enumerate(groupby(of_title, key=lambda row: row.context)):
+            yield f'{", " if j else ""}{{"context": {json.dumps(context)}, "qas": ['
+            for k, row in enumerate(of_context):
+                yield (", " if k else "") + json.dumps(_question(row))
+            yield "]}"
+        yield "]}"
+    yield "]}\n"
+
+
+def write_lines(rows: Iterable[QuestionRow], *, drop: Drop) -> Iterator[str]:
+    """Gold JSON lines, one row a line."""
+    for row in _usable(rows, drop=drop):
+        answers = [{"text": text, "start": start} for text, start in row.answers]
+        gold = {"id": row.id, "question": row.question, "context": row.context, "answers": answers}
+        yield json.dumps({**gold, "is_impossible": not answers}, ensure_ascii=False) + "\n"
+
+
+def _usable(rows: Iterable[QuestionRow], *, drop: Drop) -> Iterator[QuestionRow]:
+    for row in rows:
+        yield from _checked(row, row.id, drop=drop)
+
+
+def _question(row: QuestionRow) -> dict[str, Any]:
+    answers = [{"text": text, "answer_start": start} for text, start in row.answers]
+    return {"id": row.id, "question": row.question, "answers": answers, "is_impossible": not answers}
