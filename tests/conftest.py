@@ -35,7 +35,10 @@ class Browser(FlaskClient):
 
     def open(self, *args: Any, csrf: bool = True, **kwargs: Any) -> Any:
         if csrf and kwargs.get("method") in UNSAFE_METHODS:
-            kwargs["headers"] = {"X-CSRFToken": self._csrf_token(), **dict(kwargs.get("headers") or {})}
+            kwargs["headers"] = {
+                "X-CSRFToken": contextvars.Context().run(self._csrf_token),
+                **dict(kwargs.get("headers") or {}),
+            }
         response = contextvars.Context().run(super().open, *args, **kwargs)
         db.session.rollback()
         return response

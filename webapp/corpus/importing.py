@@ -24,7 +24,7 @@ KINDS = {
 }
 BATCH_ROWS = 250  # a gold row also writes its context, so a transaction stays under 500 rows
 MAPPED_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
-REPORT_EVERY = 100
+SNIFFED_JSON_BYTES = 20_000_000
 
 
 @dataclass
@@ -204,11 +204,25 @@ def sniff(source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tu
 
 
 def sniff_file(source: Source, *, kind: str) -> Columns | None:
-    """The columns of a table file for a mapping form; None for files of prose, which have none."""
-    if source.format not in MAPPED_FORMATS:
-        return None
+    """The columns of a table file for a mapping form; None for prose, which has none, and for JSON too large to read at once.
+
+    Raises :class:`Invalid` when the file is empty, binary or not what its ending promises.
+    """
+    from retriever.rows import check_is_text
+
     importer = load_kind(kind)
     try:
-        return sniff(source, fields=importer.FIELDS, required=importer.REQUIRED)
+        if source.format in MAPPED_FORMATS:
+            is_large = source.format == "json" and source.path.stat().st_size > SNIFFED_JSON_BYTES
+            return None if is_large else sniff(source, fields=importer.FIELDS, required=importer.REQUIRED)
+        check_is_text(source.path)
     except RetrieverError as error:
         raise Invalid(f"{source.name}: {error}") from error
+    return None
+
+
+def guess_all(columns: Columns, *, kind: str) -> dict[str, str]:
+    """The fields whose column the names tell, required or not: what a mapping form begins with."""
+    from retriever.readers import guess_columns
+
+    return dict(guess_columns(columns.names, fields=load_kind(kind).FIELDS, required=()) or {})

@@ -1,0 +1,192 @@
+"""The corpus pages as a browser without JavaScript uses them."""
+
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from webapp.corpus import index
+from webapp.db import write
+from webapp.home import home
+from webapp.jobs.run import run_here
+from webapp.models import Document, Job, Project, Question, db
+
+CSV = b"code,words\n1,Kavo Bistro opens at nine.\n2,Red Tido serves lunch.\n"
+
+
+def send(client: FlaskClient, project: Project, content: bytes, name: str, kind: str = "documents") -> Any:
+    data = {"file": (io.BytesIO(content), name), "kind": kind}
+    return client.post(f"/p/{project.id}/corpus/import", data=data, content_type="multipart/form-data")
+
+
+def run_newest() -> Job:
+    job = db.session.scalar(select(Job).where(Job.kind == "import").order_by(Job.id.desc()))
+    assert job is not None
+    assert run_here(job.id)
+    return db.session.get_one(Job, job.id, populate_existing=True)
+
+
+def count(table: Any) -> int:
+    return int(db.session.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def test_an_upload_becomes_documents_and_asks_for_an_index(client: FlaskClient, project: Project):
+    rows = [json.dumps({"id": "a", "title": "Kavo", "text": "Kavo opens at nine."}), "{broken"]
+    response = send(client, project, "\n".join(rows).encode(), "kavo.jsonl")
+    assert response.status_code == 303
+    assert "kavo.jsonl" in client.get(response.location).text
+    job = run_newest()
+    assert job.state == "succeeded", job.error
+    page = client.get(f"/p/{project.id}/corpus").text
+    assert "1 added, 0 there already, 1 refused of 2 read" in page
+    assert "Line 2:" in page
+    assert "Kavo" in page
+    assert db.session.scalar(select(Job.state).where(Job.kind == "index")) == "queued"
+    assert not list((home() / "uploads").iterdir())
+    details = client.get(f"/p/{project.id}/corpus/imports/{job.id}").text
+    assert "not JSON" in details
+
+
+def test_unknown_columns_get_a_form_and_the_choice_is_used(client: FlaskClient, project: Project):
+    response = send(client, project, CSV, "table.csv")
+    assert response.status_code == 303
+    form = client.get(response.location).text
+    assert "Which column holds what in table.csv?" in form
+    assert "Kavo Bistro opens at nine." in form
+    assert count(Job) == 0
+    refused = client.post(response.location, data={"id": "code"})
+    assert refused.status_code == 400
+    assert "Choose the column that holds the text." in refused.text
+    chosen = client.post(response.location, data={"id": "code", "text": "words", "title": ""})
+    assert chosen.status_code == 303
+    assert run_newest().state == "succeeded"
+    assert db.session.scalars(select(Document.external_id).order_by(Document.id)).all() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "sentence"),
+    [
+        (b"", "empty.csv", "empty"),
+        (b"", "empty.txt", "empty"),
+        (bytes(range(256)) * 8, "photo.txt", "binary"),
+        (b"text", "slides.pptx", "cannot be read"),
+        (b"\xff\xfea\x00", "utf16.csv", "UTF-16"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(
+    client: FlaskClient, project: Project, content: bytes, name: str, sentence: str
+):
+    response = send(client, project, content, name)
+    assert response.status_code == 400, response.text
+    found = re.search(r'class="error"[^>]*>([^<]*)<', response.text)
+    assert found
+    assert sentence in found[1]
+    assert (count(Job), list((home() / "uploads").iterdir())) == (0, [])
+
+
+def test_a_form_without_a_file_or_with_an_unknown_kind_is_refused(client: FlaskClient, project: Project):
+    empty = client.post(f"/p/{project.id}/corpus/import", data={"kind": "documents"})
+    assert empty.status_code == 400
+    assert "Choose a file" in empty.text
+    assert send(client, project, CSV, "a.csv", kind="secrets").status_code == 400
+    assert count(Job) == 0
+
+
+def test_the_name_of_an_upload_is_never_a_path(client: FlaskClient, project: Project):
+    send(client, project, b"Kavo opens at nine.", "../../../evil.txt")
+    assert not (home().parent / "evil.txt").exists()
+    (folder,) = (home() / "uploads").iterdir()
+    assert re.fullmatch(r"[0-9a-f]{32}", folder.name)
+    run_newest()
+    assert db.session.scalar(select(Document.title)) == "evil"
+
+
+def test_an_upload_of_another_project_cannot_be_mapped(client: FlaskClient, project: Project, app: Flask):
+    from webapp.projects.service import create_project
+
+    location = send(client, project, CSV, "table.csv").location
+    with write() as rows:
+        other = create_project(rows, "Other", task="qa", base="starter", embedder="hash")
+    assert client.get(location.replace(f"/p/{project.id}/", f"/p/{other.id}/")).status_code == 404
+    assert client.get(f"/p/{project.id}/corpus/import/..").status_code == 404
+
+
+def test_a_form_sent_twice_imports_once(client: FlaskClient, project: Project):
+    location = send(client, project, CSV, "table.csv").location
+    data = {"text": "words"}
+    assert client.post(location, data=data).status_code == 303
+    assert client.post(location, data=data).status_code == 409
+    assert count(Job) == 1
+
+
+def test_questions_are_imported_by_page(client: FlaskClient, project: Project):
+    send(client, project, b"Are dogs welcome?\nIs there parking?\n", "questions.txt", kind="questions")
+    assert run_newest().state == "succeeded"
+    assert count(Question) == 2
+
+
+def test_documents_are_searched_shown_and_deleted(client: FlaskClient, project: Project):
+    send(client, project, b'{"title": "Kavo", "text": "Dogs welcome."}\n{"title": "Tido", "text": "Lunch."}\n', "two.jsonl")
+    run_newest()
+    kavo = db.session.scalar(select(Document).where(Document.title == "Kavo"))
+    assert kavo is not None
+    found = client.get(f"/p/{project.id}/corpus?q=dogs").text
+    assert "Kavo" in found
+    assert "Tido" not in found
+    assert "Nothing found" in client.get(f"/p/{project.id}/corpus?q=zebra&page=99").text
+    assert "Dogs welcome." in client.get(f"/p/{project.id}/corpus/documents/{kavo.id}").text
+    assert client.post(f"/p/{project.id}/corpus/documents/delete", data={}).status_code == 400
+    assert client.post(f"/p/{project.id}/corpus/documents/delete", data={"document": [kavo.id]}).status_code == 303
+    assert client.get(f"/p/{project.id}/corpus/documents/{kavo.id}").status_code == 404
+    assert index.is_out_of_date(project)
+
+
+def test_an_index_that_is_out_of_date_has_a_button(client: FlaskClient, project: Project):
+    send(client, project, b"Kavo opens at nine.", "kavo.txt")
+    run_newest()
+    with write() as rows:
+        for job in rows.scalars(select(Job).where(Job.kind == "index")):
+            rows.delete(job)
+    assert "The index is out of date" in client.get(f"/p/{project.id}/corpus").text
+    for _ in range(2):
+        assert client.post(f"/p/{project.id}/corpus/index").status_code == 303
+    assert db.session.scalar(select(func.count()).where(Job.kind == "index")) == 1
+    assert "waiting for the worker" in client.get(f"/p/{project.id}/corpus").text
+
+
+def test_the_fragments_are_parts_of_the_page(client: FlaskClient, project: Project):
+    for target in ("state", "documents"):
+        part = client.get(f"/p/{project.id}/corpus", headers={"HX-Request": "true", "HX-Target": target})
+        assert "<html" not in part.text
+        assert "HX-Request" in part.headers["Vary"]
+
+
+def test_an_empty_corpus_says_what_to_do(client: FlaskClient, project: Project):
+    assert "No documents yet" in client.get(f"/p/{project.id}/corpus").text
+
+
+def test_text_from_files_is_shown_as_text(client: FlaskClient, project: Project):
+    send(client, project, b'{"title": "<script>alert(1)</script>", "text": "<img src=x onerror=alert(1)>"}', "evil.jsonl")
+    run_newest()
+    assert "<script>alert(1)" not in client.get(f"/p/{project.id}/corpus").text
+    identity = db.session.scalar(select(Document.id))
+    assert "<img src=x" not in client.get(f"/p/{project.id}/corpus/documents/{identity}").text
+
+
+def test_an_annotator_may_look_and_not_change(annotator: FlaskClient, project: Project):
+    assert annotator.get(f"/p/{project.id}/corpus").status_code == 200
+    assert send(annotator, project, CSV, "a.csv").status_code == 403
+    for path in ("index", "documents/delete"):
+        assert annotator.post(f"/p/{project.id}/corpus/{path}").status_code == 403
+    assert count(Job) == 0
+
+
+def test_a_stranger_and_a_missing_project_get_nowhere(anonymous: FlaskClient, client: FlaskClient, project: Project):
+    assert anonymous.get(f"/p/{project.id}/corpus").status_code == 401
+    assert client.get("/p/999/corpus").status_code == 404
+    assert client.get(f"/p/{project.id}/corpus/import").status_code == 405
