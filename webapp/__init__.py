@@ -23,6 +23,7 @@ CAPABILITIES = (
     "label",
     "datasets",
     "iterations",
+    "exports",
 )
 
 

@@ -58,9 +58,8 @@ def _is_due(wal: Path, last: float) -> bool:
     return size > LARGE or (size > 0 and time.monotonic() - last > AT_LEAST_EVERY_S)
 
 
-def start_checkpointer(database: Path, lock: Path) -> threading.Event:
-    """Checkpoint in a daemon thread until the returned event is set, whenever this process holds the lock."""
-    stop = threading.Event()
+def start_checkpointer(database: Path, lock: Path, *, stop: threading.Event) -> None:
+    """Checkpoint in a daemon thread until ``stop`` is set, whenever this process holds the lock."""
     wal = database.with_name(database.name + "-wal")
 
     def loop() -> None:
@@ -75,4 +74,3 @@ def start_checkpointer(database: Path, lock: Path) -> threading.Event:
             held.close()
 
     threading.Thread(target=loop, name="checkpointer", daemon=True).start()
-    return stop

@@ -23,12 +23,12 @@ def start_beating(
     app: Flask,
     name: str,
     *,
+    stop: threading.Event,
     url: str = "",
     state: Callable[[], str] = str,
     also: Callable[[Session], None] | None = None,
-) -> threading.Event:
-    """Beat in a daemon thread until the returned event is set; ``also`` may write in the same transaction."""
-    stop = threading.Event()
+) -> None:
+    """Beat in a daemon thread until ``stop`` is set; ``also`` may write in the same transaction."""
 
     def loop() -> None:
         while True:
@@ -43,7 +43,6 @@ def start_beating(
                 return
 
     threading.Thread(target=loop, name=f"{name}-heartbeat", daemon=True).start()
-    return stop
 
 
 def forget(app: Flask, name: str) -> None:

@@ -62,9 +62,9 @@ def _kill(running: Running) -> None:
 
 
 class Worker:
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, stop: threading.Event) -> None:
         self.app = app
-        self.stop = threading.Event()
+        self.stop = stop
         self.children: dict[int, Running] = {}  # by slot
         self._stale_checked_at = 0.0
 

@@ -1,0 +1,92 @@
+"""``errata train``, ``evaluate``, ``export`` and ``replay``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webapp.cli.common import emit, json_option, opened, progress
+
+FAILED = {"failed": "Iteration {number} failed: {error}", "cancelled": "Iteration {number} was cancelled; no label was lost."}
+
+
+@click.command()
+@click.argument("project")
+@click.option("--wait", is_flag=True, help="Wait for the end; runs it here when no worker is running.")
+@json_option
+def train(project: str, wait: bool, as_json: bool) -> None:
+    """Start an iteration: train on all labels so far, compare, and promote the result if it is better."""
+    from webapp.db import write
+    from webapp.iterations import service
+    from webapp.projects.service import project_by_name
+
+    with opened():
+        found = project_by_name(project)
+        with write() as session:
+            iteration = service.start(session, found, person=None, reason="Started on the command line.")
+        if not wait:
+            text = f"Iteration {iteration.number} is queued; the worker starts it. `errata train --wait` shows the result."
+            emit({"iteration": iteration.number, "state": "queued", "job": iteration.job_id}, as_json=as_json, text=text)
+            return
+        emit(_wait_for(iteration.number, iteration.job_id, as_json=as_json), as_json=as_json, text=_train_text(iteration.job_id))
+
+
+def _wait_for(number: int, job_id: int, *, as_json: bool) -> dict[str, Any]:
+    from webapp.jobs.service import wait as wait_for
+
+    job = wait_for(job_id, report=progress(as_json=as_json))
+    if job.state != "succeeded":
+        raise click.ClickException(FAILED[job.state].format(number=number, error=job.error))
+    return {**(job.result or {}), "state": job.state}
+
+
+def _train_text(job_id: int) -> str:
+    from webapp.jobs.service import job_or_404
+
+    result = job_or_404(job_id).result or {}
+    lines = [f"Iteration {result['iteration']}: {result['gate']['decision']} release {result['candidate']}."]
+    return "\n".join([*lines, *result["gate"]["reasons"]])
+
+
+@click.command()
+@click.argument("project")
+@click.option("--gold", type=click.Path(path_type=Path), required=True, help="Gold rows: JSON lines or SQuAD JSON.")
+@click.option("--mode", type=click.Choice(["given", "retrieved"]), default="given", show_default=True,
+              help="Read each row's own context, or retrieve passages from the corpus first.")
+@click.option("--release", "number", type=int, help="A release's number; the one in service if not given.")
+@json_option
+def evaluate(project: str, gold: Path, mode: str, number: int | None, as_json: bool) -> None:
+    """Measure a release on gold rows."""
+    from webapp.iterations.evaluation import evaluate_release
+    from webapp.projects.service import project_by_name
+
+    with opened():
+        found = project_by_name(project)
+        evaluated = evaluate_release(found, gold, mode=mode, number=number, report=progress(as_json=as_json))
+        lines = [f"Release {evaluated.release} on {evaluated.n} rows, passages {mode}:"]
+        lines += [f"  {name:24} {100 * value:5.1f} %" for name, value in evaluated.metrics.items()]
+        if evaluated.rejected:
+            lines.append(f"  {len(evaluated.rejected)} rows could not be used, the first because {evaluated.rejected[0]['reason']}.")
+        emit({**asdict(evaluated), "mode": mode}, as_json=as_json, text="\n".join(lines))
+
+
+@click.command()
+@click.argument("project")
+@click.option("--format", "format_name", default="jsonl", show_default=True, help="jsonl, csv, or one of the task's own (squad).")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option("--verdict", "verdicts", multiple=True, help="Only labels with this verdict; may be given several times.")
+@json_option
+def export(project: str, format_name: str, output: Path, verdicts: tuple[str, ...], as_json: bool) -> None:
+    """Write current labels to a file, whole or not at all; those the format cannot hold are named in OUTPUT.dropped.jsonl."""
+    from webapp.label.export import Filters
+    from webapp.label.export_files import export_to
+    from webapp.projects.service import project_by_name
+
+    with opened():
+        found = project_by_name(project)
+        done = export_to(output, found, format_name, filters=Filters(verdicts), report=progress(as_json=as_json))
+        text = f"{done.rows} labels written to {output}."
+        if done.dropped:
+            text += f" {len(done.dropped)} could not be held by this format: see {output}.dropped.jsonl."
+        emit(asdict(done), as_json=as_json, text=text)
