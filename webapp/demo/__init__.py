@@ -1,0 +1,1 @@
+"""The bundled corpus and questions, and the project made of them."""
