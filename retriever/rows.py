@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,9 +165,9 @@ class _CsvLines:
 
 
 def _delimiter(path: Path) -> str:
-    """The delimiter that cuts the header into most cells; a comma when none cuts it."""
-    header = next(iter(_CsvLines(path)), "")
-    return max(_DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
+    """The delimiter that the header holds most of, quoted names apart; a comma when it holds none."""
+    header = re.sub('"[^"]*"', "", next(iter(_CsvLines(path)), ""))
+    return max(_DELIMITERS, key=header.count)
 
 
 def _header(cells: list[str]) -> tuple[str, ...]:
