@@ -1,0 +1,176 @@
+"""The labels of a project, page by page, and everything that is known about one of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, aliased
+
+from webapp.errors import NotFound
+from webapp.label.difference import Change, word_changes
+from webapp.label.submission import DECISIONS, decision_of
+from webapp.label.view import AnswerView, PassageView, view_answer, view_passages
+from webapp.models import Answer, Dataset, DatasetLabel, Iteration, Label, Person, Project, Question, Release
+
+PER_PAGE = 50
+
+
+@dataclass(frozen=True)
+class Filters:
+    """``history``: superseded rows and undos as well."""
+
+    decision: str = ""
+    person_id: int | None = None
+    text: str = ""
+    release: int | None = None
+    history: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    id: int
+    question: str
+    decision: str
+    text: str
+    shown: str | None
+    person: str
+    release: int | None
+    created_at: Any
+    version: int
+    is_late: bool
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """``older``/``newer`` are the label ids to go on from, None at the ends."""
+
+    lines: list[Line]
+    older: int | None
+    newer: int | None
+
+
+def list_labels(session: Session, project: Project, filters: Filters, *, before: int | None = None, after: int | None = None) -> Page:
+    """Newest first. Pages by label id, so that the last page of 100,000 rows is as quick as the first."""
+    query = _filtered(project, filters)
+    if after is not None:
+        rows = list(session.execute(query.where(Label.id > after).order_by(Label.id).limit(PER_PAGE + 1)))
+        has_newer, has_older = len(rows) > PER_PAGE, True
+        rows = rows[:PER_PAGE][::-1]
+    else:
+        query = query.where(Label.id < before) if before is not None else query
+        rows = list(session.execute(query.order_by(Label.id.desc()).limit(PER_PAGE + 1)))
+        has_newer, has_older = before is not None, len(rows) > PER_PAGE
+        rows = rows[:PER_PAGE]
+    lines = [_line(row) for row in rows]
+    return Page(lines, lines[-1].id if lines and has_older else None, lines[0].id if lines and has_newer else None)
+
+
+def _filtered(project: Project, filters: Filters) -> Any:
+    newer = aliased(Label)
+    is_current = ~select(newer.id).where(newer.supersedes_id == Label.id).exists()
+    query = (
+        select(Label, Question.text.label("question"), Person.name.label("person"), Answer.text.label("shown"),
+               Release.number.label("release"), is_current.label("is_current"))
+        .join(Question, Question.id == Label.question_id).join(Person, Person.id == Label.person_id)
+        .outerjoin(Answer, Answer.id == Label.answer_id).outerjoin(Release, Release.id == Answer.release_id)
+        .where(Label.project_id == project.id)
+    )  # fmt: skip
+    if not filters.history:
+        query = query.where(is_current, Label.verdict != "undo")
+    if filters.decision in DECISIONS:
+        verdict, reason = DECISIONS[filters.decision]
+        query = query.where(Label.verdict == verdict, *([Label.reject_reason == reason] if reason else []))
+    if filters.person_id is not None:
+        query = query.where(Label.person_id == filters.person_id)
+    if filters.release is not None:
+        query = query.where(Release.number == filters.release)
+    if filters.text:
+        columns = (Question.text, Label.text, Label.reason)
+        query = query.where(or_(*(column.icontains(filters.text, autoescape=True) for column in columns)))
+    return query
+
+
+def _line(row: Any) -> Line:
+    label = row.Label
+    return Line(
+        id=label.id, question=row.question, decision=decision_of(label.verdict, label.reject_reason), text=label.text,
+        shown=row.shown, person=row.person, release=row.release, created_at=label.created_at, version=label.version,
+        is_late=label.is_late, is_current=row.is_current,
+    )  # fmt: skip
+
+
+def people_who_labelled(session: Session, project: Project) -> list[Any]:
+    there = select(Label.id).where(Label.person_id == Person.id, Label.project_id == project.id).exists()
+    return list(session.execute(select(Person.id, Person.name).where(there).order_by(Person.name)))
+
+
+def releases_of(session: Session, project: Project) -> list[int]:
+    return list(session.scalars(select(Release.number).where(Release.project_id == project.id).order_by(Release.number.desc())))
+
+
+@dataclass(frozen=True)
+class Version:
+    label: Label
+    decision: str
+    changes: list[Change]  # against the answer that was shown; [] unless it is a correction
+
+
+@dataclass(frozen=True)
+class Use:
+    dataset_id: int
+    split: str
+    kind: str
+    iteration: int | None
+    release: int | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One label: the question, its whole chain, what the model had shown, other people's decisions, and what learned from it."""
+
+    question: Question
+    person: Person
+    current: Version
+    versions: list[Version]
+    answer: AnswerView | None
+    passages: list[PassageView]
+    others: list[Line]
+    uses: list[Use]
+
+
+def trace(session: Session, project: Project, label_id: int) -> Trace:
+    label = session.get(Label, label_id)
+    if label is None or label.project_id != project.id:
+        raise NotFound("There is no such label in this project; the page of labels lists them.")
+    chain = (Label.question_id == label.question_id, Label.person_id == label.person_id, Label.round == label.round)
+    labels = list(session.scalars(select(Label).where(*chain).order_by(Label.version)))
+    answer, shown = view_answer(session, project, label.answer_id) if label.answer_id is not None else (None, None)
+    versions = [_version(session, one) for one in labels]
+    return Trace(
+        question=session.get_one(Question, label.question_id), person=session.get_one(Person, label.person_id),
+        current=next(version for version in versions if version.label.id == label.id), versions=versions, answer=shown,
+        passages=view_passages(session, answer, label=label), others=_others(session, project, label),
+        uses=_uses(session, [one.id for one in labels]),
+    )  # fmt: skip
+
+
+def _version(session: Session, label: Label) -> Version:
+    shown = session.get(Answer, label.answer_id) if label.answer_id is not None else None
+    changes = word_changes(shown.text if shown else "", label.text) if label.verdict == "correct" else []
+    return Version(label, decision_of(label.verdict, label.reject_reason), changes)
+
+
+def _others(session: Session, project: Project, label: Label) -> list[Line]:
+    query = _filtered(project, Filters()).where(Label.question_id == label.question_id, Label.person_id != label.person_id)
+    return [_line(row) for row in session.execute(query.order_by(Label.id).limit(PER_PAGE))]
+
+
+def _uses(session: Session, label_ids: list[int]) -> list[Use]:
+    query = (
+        select(Dataset.id, DatasetLabel.split, DatasetLabel.kind, Iteration.number, Release.number)
+        .join(Dataset, Dataset.id == DatasetLabel.dataset_id).outerjoin(Iteration, Iteration.dataset_id == Dataset.id)
+        .outerjoin(Release, Release.iteration_id == Iteration.id)
+        .where(DatasetLabel.label_id.in_(label_ids)).order_by(Dataset.id.desc()).limit(PER_PAGE)
+    )  # fmt: skip
+    return [Use(*row) for row in session.execute(query)]

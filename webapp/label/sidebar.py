@@ -1,0 +1,97 @@
+"""What stands beside the question: how far the queue is, one's last decisions, and when the next iteration comes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from webapp.label.service import UNDO_LAST, current_labels
+from webapp.label.submission import decision_of
+from webapp.models import ACTIVE_JOB_STATES, Document, Iteration, Job, Label, Project, Question
+from webapp.projects import settings as project_settings
+
+
+@dataclass(frozen=True)
+class Progress:
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Recent:
+    label_id: int
+    question_id: int
+    question: str
+    decision: str
+
+
+@dataclass(frozen=True)
+class NextIteration:
+    """``changed`` labels since the last iteration, counted up to ``train_after`` (0: iterations start by hand only)."""
+
+    number: int
+    changed: int
+    train_after: int
+    running: float | None  # the running iteration's fraction done
+    message: str
+
+    @property
+    def fraction(self) -> float:
+        return self.running if self.running is not None else self.changed / self.train_after if self.train_after else 0.0
+
+
+def queue_progress(session: Session, project: Project) -> Progress:
+    by_state = select(Question.state, func.count()).where(Question.project_id == project.id).group_by(Question.state)
+    counts = dict(session.execute(by_state).tuples().all())
+    return Progress(counts.get("done", 0), sum(counts.values()))
+
+
+def recent_decisions(session: Session, project: Project, person_id: int) -> list[Recent]:
+    """The person's newest current decisions, as many as can be undone."""
+    query = (
+        current_labels(project.id).join(Question, Question.id == Label.question_id).where(Label.person_id == person_id)
+        .with_only_columns(
+            Label.id, Question.id, func.substr(Question.text, 1, 120), Label.verdict, Label.reject_reason,
+            maintain_column_froms=True,
+        )
+        .order_by(Label.id.desc()).limit(UNDO_LAST)
+    )  # fmt: skip
+    rows = session.execute(query)
+    return [Recent(a, b, text, decision_of(verdict, reason)) for a, b, text, verdict, reason in rows]
+
+
+def next_iteration(session: Session, project: Project) -> NextIteration:
+    last = session.execute(
+        select(Iteration.number, Iteration.config, Job.state, Job.fraction, Job.message)
+        .join(Job, Job.id == Iteration.job_id)
+        .where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1)
+    ).first()  # fmt: skip
+    train_after = project_settings.read(project).train_after
+    if last is not None and last.state in ACTIVE_JOB_STATES:
+        return NextIteration(last.number, 0, train_after, last.fraction, last.message)
+    newest = int(last.config.get("newest_label", 0)) if last is not None else 0
+    number = last.number + 1 if last is not None else 1
+    return NextIteration(number, _changed(session, project, newest, most=train_after), train_after, None, "")
+
+
+def _changed(session: Session, project: Project, newest: int, *, most: int) -> int:
+    """Current decisions made after label ``newest``, counted no further than ``most``: the page asks after every label."""
+    newer = aliased(Label)
+    changed = select(Label.id).where(
+        Label.project_id == project.id, Label.id > newest, Label.verdict.not_in(("skip", "undo")),
+        ~select(newer.id).where(newer.supersedes_id == Label.id).exists(),
+    )  # fmt: skip
+    return session.scalar(select(func.count()).select_from(changed.limit(most).subquery())) or 0
+
+
+def what_is_missing(session: Session, project: Project, progress: Progress) -> str:
+    """Why there is nothing to label: ``no_documents``, ``no_index``, ``no_questions``, ``all_done``; "" when there is."""
+    from training.tasks import get_task
+
+    if project.champion_id is None and get_task(project.task).USES_PASSAGES:
+        any_document: Any = select(Document.id).where(Document.project_id == project.id, Document.deleted_at.is_(None)).limit(1)
+        return "no_index" if session.scalar(any_document) is not None else "no_documents"
+    if progress.total == 0:
+        return "no_questions"
+    return "all_done"

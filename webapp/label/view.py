@@ -1,0 +1,137 @@
+"""Everything the annotate page shows for one question, read in few queries: this runs once per label."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.health import is_alive
+from webapp.label.highlight import Piece, cut
+from webapp.label.service import newest_label
+from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Project, Question, Release
+
+
+@dataclass(frozen=True)
+class PassageView:
+    id: int
+    rank: int | None  # None: it was not among the shown ones, a person chose it
+    score: float | None
+    title: str
+    is_used: bool
+    is_gone: bool  # its document was deleted
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    id: int
+    text: str
+    answerable: bool
+    score: float
+    release: int
+    newer_release: int | None  # the champion's number, when it is another one than made this answer
+    retrieval_s: float
+    answer_s: float
+    prompt_version: str
+    log_probability: float
+
+
+@dataclass(frozen=True)
+class QuestionView:
+    """``text`` is the correction's field; ``label`` the person's current decision on the question, if there is one."""
+
+    id: int
+    title: str
+    source: str
+    answer: AnswerView | None
+    passages: list[PassageView]
+    label: Label | None
+    version: int
+    submission_id: str
+    shown_at: int
+    text: str
+    chosen: int | None
+    start: int | None
+    end: int | None
+    is_engine_down: bool
+
+
+def view_question(session: Session, project: Project, question: Question, person_id: int) -> QuestionView:
+    newest = newest_label(session, question, person_id)
+    label = newest if newest is not None and newest.verdict != "undo" else None
+    answer_id = label.answer_id if label is not None and label.answer_id is not None else question.answer_id
+    answer = _answer(session, project, answer_id) if answer_id is not None else None
+    shown = answer[1] if answer is not None else None
+    return QuestionView(
+        id=question.id, title=question.text, source=question.source, answer=shown,
+        passages=view_passages(session, answer[0] if answer else None, label=label), label=label,
+        version=newest.version if newest is not None else 0, submission_id=new_submission_id(), shown_at=int(time.time()),
+        text=label.text if label is not None and label.text else shown.text if shown else "",
+        chosen=label.passage_id if label else None, start=label.start if label else None, end=label.end if label else None,
+        is_engine_down=shown is None and not is_alive("engine"),
+    )  # fmt: skip
+
+
+def new_submission_id() -> str:
+    return secrets.token_urlsafe(18)
+
+
+def _answer(session: Session, project: Project, answer_id: int) -> tuple[Answer, AnswerView]:
+    query = select(Answer, Release.number).join(Release, Release.id == Answer.release_id).where(Answer.id == answer_id)
+    answer, number = session.execute(query).one()
+    return answer, AnswerView(
+        id=answer.id, text=answer.text, answerable=answer.answerable, score=answer.score, release=number,
+        newer_release=_newer_release(session, project, answer), retrieval_s=answer.retrieval_s, answer_s=answer.answer_s,
+        prompt_version=answer.prompt_version, log_probability=answer.log_probability,
+    )  # fmt: skip
+
+
+def view_answer(session: Session, project: Project, answer_id: int) -> tuple[Answer, AnswerView]:
+    """The stored answer and what a page says about it."""
+    return _answer(session, project, answer_id)
+
+
+def _newer_release(session: Session, project: Project, answer: Answer) -> int | None:
+    if project.champion_id is None or project.champion_id == answer.release_id:
+        return None
+    return session.scalar(select(Release.number).where(Release.id == project.champion_id))
+
+
+_PASSAGE_COLUMNS = (Passage.id, Passage.text, Document.title, Document.external_id, Document.deleted_at)
+
+
+def view_passages(session: Session, answer: Answer | None, *, label: Label | None) -> list[PassageView]:
+    """The answer's passages in rank order, and at the end the one a person chose, if it is none of them."""
+    rows = _shown_rows(session, answer) if answer is not None else []
+    chosen = label.passage_id if label is not None else None
+    if chosen is not None and chosen not in {row.id for row in rows}:
+        extra = select(*_PASSAGE_COLUMNS).join(Document, Document.id == Passage.document_id).where(Passage.id == chosen)
+        rows = [*rows, *session.execute(extra)]
+    return [_passage(row, answer, label) for row in rows]
+
+
+def _shown_rows(session: Session, answer: Answer) -> list[Any]:
+    query = (
+        select(*_PASSAGE_COLUMNS, AnswerPassage.rank, AnswerPassage.score, AnswerPassage.terms)
+        .join(Passage, Passage.id == AnswerPassage.passage_id).join(Document, Document.id == Passage.document_id)
+        .where(AnswerPassage.answer_id == answer.id).order_by(AnswerPassage.rank)
+    )  # fmt: skip
+    return list(session.execute(query))
+
+
+def _passage(row: Any, answer: Answer | None, label: Label | None) -> PassageView:
+    is_used = answer is not None and answer.passage_id == row.id
+    evidence = None
+    if label is not None and label.passage_id == row.id and label.start is not None and label.end is not None:
+        evidence = (label.start, label.end)
+    elif is_used and answer is not None and answer.answerable and answer.start is not None and answer.end is not None:
+        evidence = (answer.start, answer.end)
+    fields = row._mapping
+    return PassageView(
+        id=row.id, rank=fields.get("rank"), score=fields.get("score"), title=row.title or row.external_id or f"Passage {row.id}",
+        is_used=is_used, is_gone=row.deleted_at is not None,
+        pieces=cut(row.text, evidence=evidence, terms=fields.get("terms") or ()),
+    )  # fmt: skip
