@@ -142,7 +142,7 @@ def load_embedder(name: str, *, cache: Path | None = None) -> Embedder:
     if name == "minilm":
         return _load_minilm()
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name.strip() and folder.is_dir():
         return _load_folder(folder, name=folder.resolve().name)
     if folder.is_absolute() or name.startswith(".") or name.count("/") > 1 or not name.strip():
         raise RetrieverError(
