@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def test_passages_are_stretches_of_their_document(corpus: Project, tmp_path: Pat
         assert passage.text == passage.document.text[passage.start : passage.end]
         assert embedder.count_tokens(f"{passage.document.title}\n{passage.text}") <= embedder.max_tokens
     long = [passage for passage in passages if passage.document.title == "long"]
-    assert all(after.start < before.end for before, after in zip(long, long[1:], strict=False))
+    assert all(after.start < before.end for before, after in pairwise(long))
 
 
 def test_no_documents_is_a_sentence(project: Project):

@@ -43,9 +43,9 @@ def follow_up(
         session, "corpus.import", project_id=project.id, person_id=person_id, kind=result.kind, name=name, added=result.added,
         duplicates=result.duplicates, rejected=len(result.rejected),
     )  # fmt: skip
-    if result.added and result.kind in ("documents", "gold"):
+    if result.added and result.kind in ("documents", "gold", "labels"):
         index.request_index(session, project)
-    if result.added and result.kind in ("questions", "gold") and champion_of(project) is not None:
+    if result.added and result.kind in ("questions", "gold", "labels") and champion_of(project) is not None:
         index.request_answers(session, project)
 
 

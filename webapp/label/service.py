@@ -57,7 +57,7 @@ def submit(session: Session, submission: Submission) -> Label:
     if submission.version != (newest.version if newest else 0):
         raise Stale(CHANGED, newest.id if newest else None)
     label = _append(session, submission, question=question, newest=newest)
-    _settle(session, question, person_id=submission.person_id)
+    settle(session, question, person_id=submission.person_id)
     return label
 
 
@@ -85,7 +85,7 @@ def undo(session: Session, label_id: int, *, person: Any, submission_id: str) ->
     question = session.get_one(Question, label.question_id, populate_existing=True)
     taken_back = Submission(question.id, person.id, submission_id, label.version, "undo", answer_id=label.answer_id)
     row = _append(session, taken_back, question=question, newest=label)
-    _settle(session, question, person_id=person.id)
+    settle(session, question, person_id=person.id)
     queue.lease_question(session, question, person)
     return row
 
@@ -134,7 +134,7 @@ def _is_ahead(moment: dt.datetime | None) -> bool:
     return moment is not None and moment > now()
 
 
-def _settle(session: Session, question: Question, *, person_id: int) -> None:
+def settle(session: Session, question: Question, *, person_id: int) -> None:
     """After a new row: count the current labels anew, close or open the question, and end this person's lease on it."""
     newer = aliased(Label)
     counted = select(func.count()).select_from(Label).where(
