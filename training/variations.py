@@ -9,13 +9,33 @@ from collections.abc import Callable
 from random import Random
 
 _WORDINGS = (
-    ("at what time", "when"), ("what time", "when"), ("which", "what"), ("how much does it cost for", "how much is"),
-    ("where can i find", "where is"), ("where do i find", "where is"), ("do they", "does it"), ("is it possible to", "can i"), ("may i", "can i"),
+    ("at what time", "when"),
+    ("what time", "when"),
+    ("which", "what"),
+    ("how much does it cost for", "how much is"),
+    ("where can i find", "where is"),
+    ("where do i find", "where is"),
+    ("do they", "does it"),
+    ("is it possible to", "can i"),
+    ("may i", "can i"),
     ("list", "name"),
 )
-_BEFORE = ("Hi, ", "Hello, ", "Quick question: ", "One question: ", "Please tell me: ", "Tell me: ", "I wonder: ", "Question: ", "Excuse me, ", "So, ")
+_BEFORE = (
+    "Hi, ",
+    "Hello, ",
+    "Quick question: ",
+    "One question: ",
+    "Please tell me: ",
+    "Tell me: ",
+    "I wonder: ",
+    "Question: ",
+    "Excuse me, ",
+    "So, ",
+)
 _AFTER = (" please", ", please", " Thanks", " Thank you")
-_WRAPPERS = re.compile(r"^(?:(?:hi|hello|quick question|one question|please tell me|tell me|i wonder|question|excuse me|so)[,:]? )+")
+_WRAPPERS = re.compile(
+    r"^(?:(?:hi|hello|quick question|one question|please tell me|tell me|i wonder|question|excuse me|so)[,:]? )+"
+)
 _THANKS = re.compile(r"(?: please| thanks| thank you)+$")
 _PUNCTUATION = re.compile(r"[^\w\s:'&-]|(?<=\D):|:(?=\D)")
 

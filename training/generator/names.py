@@ -23,7 +23,8 @@ def split_of(word: str) -> str:
 
 def _word(random: Random) -> str:
     syllables = "".join(
-        random.choice(_ONSETS) + random.choice(_VOWELS) + random.choice(_CODAS) for _ in range(random.choice((1, 1, 1, 2)))
+        random.choice(_ONSETS) + random.choice(_VOWELS) + random.choice(_CODAS)
+        for _ in range(random.choice((1, 1, 1, 2)))
     )
     return (syllables + random.choice(_ONSETS) + random.choice(_ENDINGS)).capitalize()
 

@@ -41,7 +41,8 @@ def make_place(random: Random, split: str, domain: Domain | None = None) -> Plac
         domain = RESTAURANT if random.random() < RESTAURANT_SHARE else random.choice(PLACES)
     name = random.choice(domain.names).format(w=names.coin(random, split))
     facts = {
-        family.key: MAKERS[family.value](random, split) if family.value else random.choice(("Yes", "No")) for family in domain.families
+        family.key: MAKERS[family.value](random, split) if family.value else random.choice(("Yes", "No"))
+        for family in domain.families
     }
     return Place(name, domain, facts)
 
@@ -78,7 +79,9 @@ def _talk(templates: tuple[str, ...], random: Random, place: Place) -> str:
     return choose(random.choice(templates), random).format(n=place.name)
 
 
-def compose(place: Place, families: list[Family], random: Random, *, other: Place | None = None, aside: tuple[Family, ...] = ()) -> str:
+def compose(
+    place: Place, families: list[Family], random: Random, *, other: Place | None = None, aside: tuple[Family, ...] = ()
+) -> str:
     """A passage that states ``families`` of ``place`` and ``aside`` of ``other``, in mixed order, among small talk."""
     parts = [(family, place) for family in families] + [(family, other) for family in aside if other is not None]
     random.shuffle(parts)
@@ -105,7 +108,8 @@ def write_page(random: Random, split: str, domain: Domain | None = None) -> Page
     """
     place = make_place(random, split, domain)
     families = random.sample(place.domain.families, random.choice((2, 3, 4, 5, 5, 6, 6, 7, 8, 10)))
-    other, aside = None, ()
+    other: Place | None = None
+    aside: tuple[Family, ...] = ()
     if random.random() < 0.35:
         other = make_place(random, split, place.domain)
         pool = families + random.sample(place.domain.families, 3)

@@ -58,8 +58,15 @@ def _untold(page: Page, random: Random, split: str, only: Collection[str] | None
 
 
 def ask_page(
-    page: Page, random: Random, *, count: int, split: str, held_out: bool = False, only: Collection[str] | None = None,
-    unanswerable: float = UNANSWERABLE_SHARE, varied: float = 0.35,
+    page: Page,
+    random: Random,
+    *,
+    count: int,
+    split: str,
+    held_out: bool = False,
+    only: Collection[str] | None = None,
+    unanswerable: float = UNANSWERABLE_SHARE,
+    varied: float = 0.35,
 ) -> list[Asked]:
     """Up to ``count`` questions about a page; ``only`` names the families to ask (all but the left-out ones by default).
 
@@ -98,20 +105,30 @@ def to_examples(page: Page, asked: Sequence[Asked], *, kind: str = "accept") -> 
 
 
 def examples(
-    count: int, seed: int, *, split: str = "train", domain: str | None = None, only: Collection[str] | None = None,
-    held_out: bool = False, per_page: int = 4, unanswerable: float = UNANSWERABLE_SHARE, kind: str = "accept",
+    count: int,
+    seed: int,
+    *,
+    split: str = "train",
+    domain: str | None = None,
+    only: Collection[str] | None = None,
+    held_out: bool = False,
+    per_page: int = 4,
+    unanswerable: float = UNANSWERABLE_SHARE,
+    kind: str = "accept",
 ) -> list[Example]:
     """``count`` training rows, the same for the same arguments. Names are of ``split``; ``only`` names the families asked."""
     random = Random(f"examples-{seed}-{split}")
     rows: list[Example] = []
     while len(rows) < count:
         page = write_page(random, split, DOMAINS[domain] if domain else None)
-        asked = ask_page(page, random, count=per_page, split=split, held_out=held_out, only=only, unanswerable=unanswerable)
+        asked = ask_page(
+            page, random, count=per_page, split=split, held_out=held_out, only=only, unanswerable=unanswerable
+        )
         rows += to_examples(page, asked, kind=kind)
     return rows[:count]
 
 
-def golds(rows: list[Example]) -> list[Gold]:
+def golds(rows: Sequence[Example]) -> list[Gold]:
     """The same rows as evaluation rows."""
     return [
         Gold(f"row-{number}", row.text, (row.passage,), (row.target.text,) if row.target.answerable else ())

@@ -19,7 +19,9 @@ _SIDES = (
     "fennel|apricots|saffron rice|lemon butter|black garlic|mint yoghurt|plum sauce|walnuts|white beans|burnt onions|dill potatoes|"
     "couscous|green olives|chilli jam|bread dumplings|pear chutney|red cabbage|capers"
 ).split("|")
-_SOUPS = "mushroom risotto|fish soup|onion tart|bean stew|noodle soup|beef pie|potato gratin|goat curry|spinach dumplings|crab cakes".split("|")
+_SOUPS = "mushroom risotto|fish soup|onion tart|bean stew|noodle soup|beef pie|potato gratin|goat curry|spinach dumplings|crab cakes".split(
+    "|"
+)
 _DESSERTS = (
     "apple tart|rice pudding|lemon cake|fig ice cream|chocolate mousse|baklava|plum crumble|almond biscuits|cheesecake|poached pears|"
     "honey cake|mango sorbet|pancakes|bread pudding|caramel flan|walnut pie|berry trifle|coffee parfait"
@@ -28,7 +30,9 @@ _GREENS = (
     "lentil soup|bean salad|cheese dumplings|tomato pasta|vegetable curry|spinach pie|falafel|beetroot carpaccio|potato pancakes|"
     "pumpkin ravioli|stuffed vine leaves|tofu noodles|courgette fritters|halloumi skewers|mushroom burger|barley stew"
 ).split("|")
-_LANGUAGES = "English French Spanish German Arabic Turkish Polish Italian Hindi Greek Dutch Korean Portuguese Russian".split()
+_LANGUAGES = (
+    "English French Spanish German Arabic Turkish Polish Italian Hindi Greek Dutch Korean Portuguese Russian".split()
+)
 _SERVICE = (
     "slow but friendly|quick and polite|a little rushed|warm and attentive|rather cold|cheerful and fast|patient and kind|careless|"
     "excellent|calm and helpful|clumsy but charming|brisk|very attentive|forgetful|professional|sleepy|grumpy|efficient"
@@ -40,7 +44,9 @@ _PARKING = (
     "behind the {a}|in front of the {a}|in the garage under the {a}|in the yard next to the {a}|on the gravel lot by the {a}|"
     "in the underground garage on {s}|along {s}|on the lower deck of the {a}|at the end of {s}|opposite the {a}"
 ).split("|")
-_ANCHORS = "church|station|town hall|theatre|old mill|harbour|school|post office|swimming pool|stadium|market hall|brewery|bridge|cinema".split("|")
+_ANCHORS = "church|station|town hall|theatre|old mill|harbour|school|post office|swimming pool|stadium|market hall|brewery|bridge|cinema".split(
+    "|"
+)
 _FEATURES = (
     "a tiled stove|a glass ceiling|red velvet curtains|a wall of old clocks|long wooden tables|a painted dome|a spiral staircase|"
     "a stone fireplace|a row of lemon trees|green leather chairs|a copper bar|stained-glass windows|a pond with carp|a grand piano"
@@ -55,8 +61,12 @@ _TOPICS = (
 _TREATMENTS = (
     "eye tests|vaccinations|blood tests|dental checks|skin checks|physiotherapy|hearing tests|X-rays|allergy tests|foot care|massages"
 ).split("|")
-_MEDIA = "novels|newspapers|audiobooks|sheet music|maps|films|comics|board games|picture books|magazines|cookbooks|travel guides".split("|")
-_COURSES = "yoga|spinning|boxing|pilates|dancing|climbing|rowing|swimming|karate|stretching|badminton|gymnastics|judo|zumba".split("|")
+_MEDIA = "novels|newspapers|audiobooks|sheet music|maps|films|comics|board games|picture books|magazines|cookbooks|travel guides".split(
+    "|"
+)
+_COURSES = "yoga|spinning|boxing|pilates|dancing|climbing|rowing|swimming|karate|stretching|badminton|gymnastics|judo|zumba".split(
+    "|"
+)
 
 
 def join(items: list[str]) -> str:
@@ -93,7 +103,9 @@ def _one(items: list[str]) -> Callable[[Random, str], str]:
 
 
 def _parking(random: Random, split: str) -> str:
-    return random.choice(_PARKING).format(a=random.choice(_ANCHORS), s=names.street(random, split).lstrip("0123456789 "))
+    return random.choice(_PARKING).format(
+        a=random.choice(_ANCHORS), s=names.street(random, split).lstrip("0123456789 ")
+    )
 
 
 MAKERS: dict[str, Callable[[Random, str], str]] = {
@@ -124,6 +136,8 @@ MAKERS: dict[str, Callable[[Random, str], str]] = {
         (f"{random.randint(1, 12) * 5} minutes", "half an hour", "an hour", "a quarter of an hour", "two hours")
     ),
     "week": lambda random, split: random.choice(("Every", "Each")).lower() + " " + random.choice(_DAYS)[:-1],
-    "loan": lambda random, split: f"{random.choice(('two', 'three', 'four', 'six', 'eight'))} {random.choice(('weeks', 'months'))}",
+    "loan": lambda random, split: (
+        f"{random.choice(('two', 'three', 'four', 'six', 'eight'))} {random.choice(('weeks', 'months'))}"
+    ),
 }
 """Value makers by name: ``MAKERS[name](random, split)``; only the made-up words in a value depend on the split."""

@@ -26,8 +26,8 @@ class Packed:
     weights: list[float]
 
 
-def common_prefix(rows: Sequence[Sequence[int]]) -> int:
-    """How many tokens all rows begin with."""
+def common_prefix(rows: Sequence[list[int]]) -> int:
+    """How many tokens all rows begin with: as many as the first and the last in sorted order share."""
     shortest, longest = min(rows), max(rows)
     length = next((i for i, (a, b) in enumerate(zip(shortest, longest, strict=False)) if a != b), len(shortest))
     return min(length, min(len(row) for row in rows))
@@ -53,8 +53,12 @@ def everything(packed: Packed) -> Packed:
     """The same sequence with a loss on each token of the page too: what the warm-up trains on."""
     shared = packed.branches.count(0)
     return Packed(
-        packed.tokens, packed.positions, packed.branches, [*range(shared - 1), *packed.kept],
-        [*packed.tokens[1:shared], *packed.wanted], [*([0.05] * (shared - 1)), *packed.weights],
+        packed.tokens,
+        packed.positions,
+        packed.branches,
+        [*range(shared - 1), *packed.kept],
+        [*packed.tokens[1:shared], *packed.wanted],
+        [*([0.05] * (shared - 1)), *packed.weights],
     )
 
 

@@ -30,7 +30,7 @@ class Plan:
     minutes: float = 40.0
     words: int = 3072
     width: int = 256
-    layers: int = 5
+    layers: int = 4
     heads: int = 8
     window: int = 512
     pages: int = 6  # a process and step
@@ -48,7 +48,9 @@ def copy_row(tokenizer: Any, random: Random) -> Packed:
     row = tokenizer(words)["input_ids"][:200]
     tokens = [*row, tokenizer.eos_token_id, *row]
     count = len(row)
-    return Packed(tokens, list(range(len(tokens))), [0] * len(tokens), list(range(count, 2 * count)), row, [1 / count] * count)
+    return Packed(
+        tokens, list(range(len(tokens))), [0] * len(tokens), list(range(count, 2 * count)), row, [1 / count] * count
+    )
 
 
 def question_page(answerer: Any, random: Random, count: int) -> Packed:
@@ -143,7 +145,9 @@ def train(answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callab
         losses.append(value.item())
         step += 1
         if not math.isfinite(losses[-1]):
-            raise FloatingPointError(f"The loss is {losses[-1]} at step {step}; start again with a smaller learning rate.")
+            raise FloatingPointError(
+                f"The loss is {losses[-1]} at step {step}; start again with a smaller learning rate."
+            )
         if rank == 0 and step % 50 == 0:
             say(f"{gone:6.0f} s  step {step}  loss {sum(losses[-50:]) / 50:.4f}")
         if rank == 0 and (gone - saved > 120 or fraction >= 1):

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import multiprocessing
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 
 from training.generator.pages import write_page
 from training.generator.rows import ask_page, to_examples
+from training.recipes.finishing import finish
 from training.recipes.pretraining import Plan, train
 from training.tasks import get_task
 
@@ -39,7 +41,10 @@ def build_tokenizer(plan: Plan) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=plan.words, special_tokens=[END, PADDING], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=plan.words,
+        special_tokens=[END, PADDING],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(tokenizer_texts(plan.seed, 15000), trainer)
     return PreTrainedTokenizerFast(
@@ -58,12 +63,25 @@ def build_answerer(plan: Plan) -> Any:
     tokenizer, task = build_tokenizer(plan), get_task("qa")
     torch.manual_seed(plan.seed)
     config = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=plan.window, n_embd=plan.width, n_layer=plan.layers, n_head=plan.heads,
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        vocab_size=len(tokenizer),
+        n_positions=plan.window,
+        n_embd=plan.width,
+        n_layer=plan.layers,
+        n_head=plan.heads,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
     settings = Settings("qa", task.PROMPT_VERSION, "causal", max_tokens=plan.window)
     return CausalAnswerer(GPT2LMHeadModel(config), tokenizer, settings, task)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _work(plan: Plan, rank: int, meeting: str, checkpoint: str) -> None:
@@ -73,7 +91,7 @@ def _work(plan: Plan, rank: int, meeting: str, checkpoint: str) -> None:
     torch.set_num_threads(1)
     if plan.processes > 1:
         distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=plan.processes)
-    train(build_answerer(plan), plan, rank, checkpoint=Path(checkpoint), say=lambda line: print(line, file=sys.stderr, flush=True))
+    train(build_answerer(plan), plan, rank, checkpoint=Path(checkpoint), say=_say)
     if plan.processes > 1:
         distributed.destroy_process_group()
 
@@ -83,7 +101,8 @@ def run(plan: Plan, checkpoint: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         workers = [
-            spawn.Process(target=_work, args=(plan, rank, f"{folder}/meeting", str(checkpoint))) for rank in range(plan.processes)
+            spawn.Process(target=_work, args=(plan, rank, f"{folder}/meeting", str(checkpoint)))
+            for rank in range(plan.processes)
         ]
         for worker in workers:
             worker.start()
@@ -97,13 +116,22 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the folder to write; it must not exist")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="where to keep checkpoints")
+    parser.add_argument("--checkpoint", type=Path, help="where checkpoints go (default: beside the folder)")
+    parser.add_argument(
+        "--finish", action="store_true", help="no training: measure the checkpoint and write the folder"
+    )
     parser.add_argument("--minutes", type=float, default=Plan.minutes, help="how long to train")
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--processes", type=int, default=Plan.processes)
     options = parser.parse_args()
+    if options.out.exists():
+        parser.error(f"{options.out} exists already; remove it or choose another folder.")
+    checkpoint = options.checkpoint or options.out.with_name(options.out.name + "-checkpoint")
     plan = replace(Plan(), minutes=options.minutes, seed=options.seed, processes=options.processes)
-    run(plan, options.checkpoint)
+    if not options.finish:
+        run(plan, checkpoint)
+    figures = finish(checkpoint, options.out, plan)
+    print(json.dumps(figures, indent=1))  # noqa: T201 - a command's output
 
 
 if __name__ == "__main__":
