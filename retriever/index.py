@@ -138,6 +138,14 @@ class HybridIndex:
         dense = [_by_id(row_ids, row_scores) for row_ids, row_scores in zip(ids, scores, strict=True)]
         return [self._fused(text, found, depth=depth, k=k) for text, found in zip(texts, dense, strict=True)]
 
+    def search_vectors(self, vector: NDArray[np.float32], *, k: int) -> list[tuple[int, float]]:
+        """Ids and cosines of the ``k`` best passages by vector alone."""
+        if not len(self) or k < 1:
+            return []
+        question = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
+        scores, ids = self._vectors.search(question, k=min(k, len(self)))
+        return list(_by_id(ids[0], scores[0]).items())
+
     def search_words(self, text: str, *, k: int) -> list[tuple[int, float]]:
         """Ids and BM25 scores of the ``k`` best passages by words alone."""
         positions, scores = self._words.search(text, k=k, alive=self._alive)

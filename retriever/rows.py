@@ -194,22 +194,22 @@ def read_csv(path: Path, *, delimiter: str | None = None) -> Iterator[Row | Reje
             continue
         if cells is None:
             return
-        fault = next(
-            (lines.faults[number] for number in range(start, reader.line_num + 1) if number in lines.faults), None
-        )
         if not any(cell.strip() for cell in cells):
             continue
+        fault = next((lines.faults[line] for line in range(start, reader.line_num + 1) if line in lines.faults), None)
         if fault is not None:
             yield Rejected(start, fault)
         elif not names:
             names = _header(cells)
-        elif len(cells) > len(names):
-            yield Rejected(
-                start,
-                f"The row has {len(cells)} cells where the header has {len(names)}; quote cells that hold commas.",
-            )
         else:
-            yield Row(start, dict(zip(names, cells + [""] * (len(names) - len(cells)), strict=True)))
+            yield _csv_row(start, cells, names)
+
+
+def _csv_row(line: int, cells: list[str], names: tuple[str, ...]) -> Row | Rejected:
+    if len(cells) > len(names):
+        reason = f"The row has {len(cells)} cells where the header has {len(names)}; quote cells that hold commas."
+        return Rejected(line, reason)
+    return Row(line, dict(zip(names, cells + [""] * (len(names) - len(cells)), strict=True)))
 
 
 def read_parquet(path: Path) -> Iterator[Row | Rejected]:
