@@ -41,6 +41,7 @@ class Browser(FlaskClient):
             }
         response = contextvars.Context().run(super().open, *args, **kwargs)
         db.session.rollback()
+        db.session.expire_all()
         return response
 
     def _csrf_token(self) -> str:

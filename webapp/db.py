@@ -61,6 +61,7 @@ def write() -> Iterator[Session]:
     if session.info.get("writing"):
         raise RuntimeError("write() does not nest: pass the session down instead.")
     session.rollback()
+    session.expire_all()
     with writer_lock:
         session.info["writing"] = True
         try:

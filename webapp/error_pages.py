@@ -4,7 +4,7 @@ import logging
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from webapp import errors
 from webapp.htmx import is_htmx
@@ -28,6 +28,7 @@ SENTENCES = {
     413: "The upload is larger than this server takes (ERRATA_UPLOAD_MB); split it or use `errata import`.",
     500: "Something went wrong on the server; nothing was saved. The details are in log/web.log.",
 }
+UNKNOWN_HOST = "This server is not known under that name; add the name to ERRATA_TRUSTED_HOSTS if it should be."
 
 log = logging.getLogger("errata.web")
 
@@ -41,6 +42,10 @@ def error_response(status: int, title: str, message: str, *, fields: dict[str, s
         text = render_template(template, status=status, title=title, message=message, fields=fields or {})
         response = make_response(text)
     response.status_code = status
+    if is_htmx():
+        # Into the page's notice, never over the work that was being sent.
+        response.headers["HX-Retarget"] = "#notice"
+        response.headers["HX-Reswap"] = "innerHTML"
     response.vary.update(("HX-Request", "Accept"))
     return response
 
@@ -54,6 +59,8 @@ def _domain_error(error: errors.ErrataError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
+    if isinstance(error, SecurityError):  # an unknown host: no address of ours can be built for it, so no page either
+        return Response(f"{UNKNOWN_HOST}\n", status=status, mimetype="text/plain")
     if status < 400:
         return make_response(error.get_response())
     return error_response(status, error.name, SENTENCES.get(status, error.description or error.name))

@@ -77,8 +77,10 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = [variable(item.name) for item in fields(Settings)]
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+            near = difflib.get_close_matches(
+                name.removeprefix(PREFIX), [one.removeprefix(PREFIX) for one in known], n=1
+            )
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else f"known are {', '.join(known)}."
             raise Invalid(f"{name} is not a setting of Errata; {hint}")
 
 

@@ -1,4 +1,4 @@
-"""The process of one job: ``python -m webapp.jobs.child JOB_ID TOKEN``. Dies with its worker, gives way to the pages."""
+"""The process of one job: ``python -m webapp.jobs.child JOB_ID TOKEN PARENT MODULE:FUNCTION``. Dies with its worker, gives way to the pages."""
 
 import ctypes
 import logging
@@ -28,7 +28,7 @@ def limit_torch(settings: Settings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def main(job_id: int, token: str, parent: int) -> int:
+def main(job_id: int, token: str, parent: int, function: str) -> int:
     die_with_parent(parent)
     os.nice(10)
     settings = read_settings(os.environ)
@@ -36,8 +36,8 @@ def main(job_id: int, token: str, parent: int) -> int:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_base(settings)
     with app.app_context():
-        return 0 if execute(job_id, token) else 1
+        return 0 if execute(job_id, token, function=function) else 1
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    raise SystemExit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]))

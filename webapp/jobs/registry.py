@@ -17,7 +17,8 @@ KINDS = {
 LONG_KINDS = ("train", "evaluate")
 
 
-def load_function(kind: str) -> Callable[[JobContext], dict[str, Any]]:
-    module, _, name = KINDS[kind].partition(":")
+def load_function(path: str) -> Callable[[JobContext], dict[str, Any]]:
+    """The function at ``module:name``; imported only in the process that runs it."""
+    module, _, name = path.partition(":")
     function: Callable[[JobContext], dict[str, Any]] = getattr(importlib.import_module(module), name)
     return function

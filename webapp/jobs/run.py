@@ -15,7 +15,7 @@ from webapp.db import write
 from webapp.errors import DiskFull, ErrataError
 from webapp.jobs import service
 from webapp.jobs.context import JobContext, LeaseLost, context_of
-from webapp.jobs.registry import load_function
+from webapp.jobs.registry import KINDS, load_function
 from webapp.models import Job, db
 
 HEARTBEAT_S = 5.0
@@ -36,9 +36,9 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[-1]} (details in log/worker.log)"
 
 
-def _outcome(context: JobContext) -> dict[str, Any]:
+def _outcome(context: JobContext, function: str) -> dict[str, Any]:
     try:
-        result = load_function(context.kind)(context)
+        result = load_function(function)(context)
     except Cancelled:
         return {"state": "cancelled", "message": "Cancelled."}
     except LeaseLost as error:
@@ -49,7 +49,9 @@ def _outcome(context: JobContext) -> dict[str, Any]:
     return {"state": "succeeded", "result": result, "fraction": 1.0}
 
 
-def execute(job_id: int, token: str, *, listener: Callable[[float, str], None] | None = None) -> bool:
+def execute(
+    job_id: int, token: str, *, function: str | None = None, listener: Callable[[float, str], None] | None = None
+) -> bool:
     """Run a leased job to its end; False when the lease is not ours. ``listener`` hears progress as well."""
     with write() as session:
         job = service.start(session, job_id, token)
@@ -58,7 +60,7 @@ def execute(job_id: int, token: str, *, listener: Callable[[float, str], None] |
     context = context_of(job, token)
     if listener is not None:
         context.listeners.append(listener)
-    ending = _outcome(context)
+    ending = _outcome(context, function or KINDS[job.kind])
     db.session.rollback()
     try:
         with write() as session:

@@ -49,7 +49,7 @@ def slots() -> tuple[tuple[str, ...], ...]:
 
 
 def _spawn(job: Job, token: str) -> Running:
-    command = [sys.executable, "-m", "webapp.jobs.child", str(job.id), token, str(os.getpid())]
+    command = [sys.executable, "-m", "webapp.jobs.child", str(job.id), token, str(os.getpid()), KINDS[job.kind]]
     process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
     log.info("Job %s (%s), attempt %s, runs as process %s", job.id, job.kind, job.attempt, process.pid)
     return Running(job.id, job.kind, token, process)

@@ -69,7 +69,7 @@ def _clean_model(model: str, *, field: str, known: tuple[str, ...]) -> str:
     if model in known:
         return model
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if model and folder.is_dir():
         return str(folder.resolve())
     if not model or model.startswith((".", "/", "~")) or not HUB_ID.fullmatch(model):
         names = ", ".join(known)

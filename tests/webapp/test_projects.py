@@ -1,0 +1,129 @@
+"""Projects: created, found, set up, deleted."""
+
+import pytest
+from conftest import sign_in_as
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from webapp.db import write
+from webapp.errors import Invalid, NotFound
+from webapp.models import AuditEvent, Document, Project, Question, db
+from webapp.projects import service, settings
+
+
+def test_a_person_creates_a_project_on_the_page(client: FlaskClient) -> None:
+    response = client.post("/projects/new", data={"name": " Food  and drink ", "task": "qa", "base": "reader"})
+    assert response.status_code == 303
+    home = client.get(response.headers["Location"])
+    assert home.status_code == 200
+    assert "Food and drink" in home.text
+    made = service.project_by_name("Food and drink")
+    assert (made.task, made.base, made.embedder) == ("qa", "reader", "minilm")
+    assert (
+        db.session.scalars(select(AuditEvent).where(AuditEvent.action == "project.create")).one().project_id == made.id
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"name": ""}, "1 to 80"),
+        ({"name": "x" * 81}, "1 to 80"),
+        ({"name": "Restaurants"}, "taken"),
+        ({"name": "A", "task": "poetry"}, "Choose a task"),
+        ({"name": "A", "base": "/no/such/folder"}, "hub id"),
+        ({"name": "A", "base": "../up"}, "hub id"),
+        ({"name": "A", "base": ""}, "hub id"),
+        ({"name": "A", "base": "a b"}, "hub id"),
+    ],
+)
+def test_what_does_not_fit_is_said_beside_its_field_and_nothing_typed_is_lost(
+    client: FlaskClient, project: Project, form: dict[str, str], words: str
+) -> None:
+    page = client.post("/projects/new", data=form)
+    assert page.status_code == 400
+    assert words in page.text
+    assert form["name"] in page.text
+    assert len(service.list_projects()) == 1
+
+
+@pytest.mark.parametrize("base", ["starter", "reader", "gpt2", "google/flan-t5-small"])
+def test_a_base_is_a_shipped_name_or_a_hub_id(app: Flask, base: str) -> None:
+    with write() as session:
+        assert service.create_project(session, "A", base=base).base == base
+
+
+def test_a_base_may_be_a_folder(app: Flask, tmp_path: object) -> None:
+    with write() as session:
+        assert service.create_project(session, "A", base=str(tmp_path)).base == str(tmp_path)
+
+
+def test_settings_have_defaults_and_bounds(project: Project) -> None:
+    assert settings.read(project) == settings.ProjectSettings()
+    with write() as session:
+        changed = settings.update(session, project, train_after="100", epochs="2.5", method="lora")
+    assert (changed.train_after, changed.epochs, changed.method, changed.overlap) == (100, 2.5, "lora", 1)
+    assert settings.read(project) == changed
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train_after": -1},
+        {"train_after": "soon"},
+        {"overlap": 0},
+        {"lease_s": 1},
+        {"passages_shown": 21},
+        {"method": "magic"},
+        {"colour": "red"},
+    ],
+)
+def test_a_setting_out_of_bounds_changes_nothing(project: Project, changes: dict[str, object]) -> None:
+    with pytest.raises(Invalid), write() as session:
+        settings.update(session, project, seed=7, **changes)
+    assert settings.read(project).seed == 0
+
+
+def test_settings_are_changed_on_their_page(client: FlaskClient, project: Project) -> None:
+    assert client.get(f"/p/{project.id}/settings").status_code == 200
+    assert client.post(f"/p/{project.id}/settings", data={"overlap": "3"}).status_code == 200
+    assert settings.read(service.project_or_404(project.id)).overlap == 3
+    wrong = client.post(f"/p/{project.id}/settings", data={"overlap": "many"})
+    assert wrong.status_code == 400
+    assert "1 to 50" in wrong.text
+    assert "many" in wrong.text
+
+
+def test_a_deleted_project_is_gone_for_everybody_and_its_name_is_free(client: FlaskClient, project: Project) -> None:
+    wrong = client.post(f"/p/{project.id}/delete", data={"name": "Other"})
+    assert wrong.status_code == 400
+    assert service.get_project(project.id) is not None
+    client.post(f"/p/{project.id}/delete", data={"name": "Restaurants"})
+    assert client.get(f"/p/{project.id}/").status_code == 404
+    assert service.list_projects() == []
+    with pytest.raises(NotFound, match="none yet"):
+        service.project_by_name("Restaurants")
+    with write() as session:
+        service.create_project(session, "Restaurants")
+
+
+def test_only_an_administrator_deletes(app: Flask, project: Project) -> None:
+    engineer = sign_in_as(app, "Cy", "engineer")
+    assert engineer.post(f"/p/{project.id}/delete", data={"name": "Restaurants"}).status_code == 403
+
+
+def test_the_home_page_says_what_to_do_next(client: FlaskClient, project: Project) -> None:
+    assert service.overview(project).next_step == "add_documents"
+    with write() as session:
+        session.add(Document(project_id=project.id, text="Bella opens at nine.", sha256="a" * 64))
+    assert service.overview(project).next_step == "build_index"
+    with write() as session:
+        session.add(Question(project_id=project.id, text="When does Bella open?", sha256="b" * 64))
+    seen = service.overview(project)
+    assert (seen.documents, seen.questions, seen.open_questions, seen.labels) == (1, 1, 1, 0)
+    assert client.get(f"/p/{project.id}/").status_code == 200
+
+
+def test_an_empty_start_page_says_how_to_begin(client: FlaskClient) -> None:
+    assert "/projects/new" in client.get("/").text
