@@ -28,7 +28,7 @@ def read_rehearsal(base_folder: Path) -> list[dict[str, Any]]:
             rows = [json.loads(line) for line in file if line.strip()]
     except ValueError as error:
         raise Damaged(f"{path} is not JSON lines; restore the base model's folder or choose another base.") from error
-    if not all(isinstance(row, dict) and FIELDS <= row.keys() for row in rows):
+    if not all(isinstance(row, dict) and row.keys() >= FIELDS for row in rows):
         raise Damaged(f"{path}: each line needs {', '.join(sorted(FIELDS))}; restore the base model's folder or choose another base.")
     return rows
 

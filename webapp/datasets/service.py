@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from training.tasks import Task, get_task
@@ -13,7 +13,7 @@ from training.types import Example
 from webapp.datasets.decisions import Decided, Judged, LeftOut, Row, decide
 from webapp.datasets.examples import Evaluation, Texts, passage_of, to_evaluations, to_example
 from webapp.label import service as label_service
-from webapp.models import Answer, AnswerPassage, Dataset, Label, Passage, Project, Question, db
+from webapp.models import Answer, AnswerPassage, Dataset, DatasetLabel, Iteration, Label, Passage, Project, Question, db
 
 _CHUNK = 500
 
@@ -92,7 +92,7 @@ def _shown_passages(answers: Iterable[int]) -> dict[int, list[int]]:
 def _passage_texts(ids: Iterable[int]) -> dict[int, str]:
     texts: dict[int, str] = {}
     for chunk in _chunks(ids):
-        texts.update(db.session.execute(select(Passage.id, Passage.text).where(Passage.id.in_(chunk))).tuples())
+        texts.update({row[0]: row[1] for row in db.session.execute(select(Passage.id, Passage.text).where(Passage.id.in_(chunk)))})
     return texts
 
 
@@ -159,3 +159,34 @@ def _preview_row(row: Row, texts: Texts, task: Task) -> PreviewRow:
 
 def get_dataset(project_id: int, dataset_id: int) -> Dataset | None:
     return db.session.scalar(select(Dataset).where(Dataset.project_id == project_id, Dataset.id == dataset_id))
+
+
+def list_datasets(project_id: int) -> list[Dataset]:
+    return list(db.session.scalars(select(Dataset).where(Dataset.project_id == project_id).order_by(Dataset.id.desc()).limit(50)))
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The labels a dataset was made of, one page of them, and the iterations that used it."""
+
+    links: tuple[tuple[DatasetLabel, str, str, bool], ...]  # link, question, verdict, superseded since
+    iterations: tuple[int, ...]
+    page: int
+    pages: int
+    total: int
+
+
+def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> Frozen:
+    newer = aliased(Label)
+    where = DatasetLabel.dataset_id == dataset.id
+    total = db.session.scalar(select(func.count()).select_from(DatasetLabel).where(where)) or 0
+    pages = max(1, -(-total // page_size))
+    page = min(max(page, 1), pages)
+    statement = (
+        select(DatasetLabel, Question.text, func.coalesce(Label.reject_reason, Label.verdict), newer.id.is_not(None))
+        .join(Label, Label.id == DatasetLabel.label_id).join(Question, Question.id == Label.question_id)
+        .outerjoin(newer, newer.supersedes_id == Label.id)
+        .where(where).order_by(DatasetLabel.label_id).limit(page_size).offset((page - 1) * page_size)
+    )  # fmt: skip
+    numbers = db.session.scalars(select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number))
+    return Frozen(tuple(tuple(row) for row in db.session.execute(statement)), tuple(numbers), page, pages, total)

@@ -26,6 +26,7 @@ from webapp.db import write
 from webapp.errors import Damaged
 from webapp.iterations import progress
 from webapp.iterations.compare import Comparison, compare
+from webapp.iterations.evaluation import evaluate_release
 from webapp.iterations.publish import publish
 from webapp.iterations.readiness import newest_label
 from webapp.jobs.context import JobContext
@@ -127,8 +128,8 @@ def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report
 def _compare(project: Project, iteration: Iteration, answerer_path: Path, dataset: Dataset, report: Report) -> Comparison:
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     before = home.absolute(champion.answerer_path) if champion else resolve_base(iteration.base, home.model_cache())
-    if champion is not None and (before / artefact.MANIFEST).exists():
-        artefact.verify(before)
+    if champion is not None:
+        artefact.verify(before, kind="answerer")
         if artefact.manifest_sha256(before) != champion.answerer_sha256:
             raise Damaged(f"The answerer of release {champion.number} is not the one that was promoted; roll back to another release.")
     rows = read_evaluation(home.absolute(dataset.path), "test")
@@ -137,3 +138,14 @@ def _compare(project: Project, iteration: Iteration, answerer_path: Path, datase
     with write() as session:
         session.execute(update(Iteration).where(Iteration.id == iteration.id).values(champion_id=champion.id if champion else None))
     return comparison
+
+
+def run_evaluate(context: JobContext) -> dict[str, Any]:
+    """Payload: ``gold`` (a path), ``mode`` and ``release`` (a number, None for the champion)."""
+    project = db.session.get(Project, context.project_id)
+    if project is None or project.deleted_at is not None:
+        raise TrainingError("This evaluation cannot run: its project was deleted.")
+    payload = context.payload
+    return asdict(
+        evaluate_release(project, Path(payload["gold"]), mode=payload["mode"], number=payload.get("release"), report=context.report)
+    )

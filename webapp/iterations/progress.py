@@ -47,6 +47,17 @@ def curves(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+def chart(folder: Path, key: str, *, live: bool) -> dict[str, Any]:
+    """One curve as the page's chart script wants it."""
+    title = dict(CURVES)[key]
+    points = next((curve["points"] for curve in curves(folder) if curve["key"] == key), [])
+    found = {
+        "x": "step", "y": title, "series": [{"name": title, "kind": "line", "points": points}], "live": live,
+        "empty": "No point yet; the first comes within the first steps." if live else "This run wrote no such figures.",
+    }  # fmt: skip
+    return found | ({"y_min": 0, "y_max": 1} if key.startswith("validation") else {})
+
+
 def _thin(pairs: list[list[float]]) -> list[list[float]]:
     stride = -(-len(pairs) // POINTS_AT_MOST)
     return pairs if stride <= 1 else [*pairs[:-1:stride], pairs[-1]]

@@ -9,11 +9,14 @@ from sqlalchemy.orm import Session
 
 from training import artefact
 from webapp import home
+from webapp.audit import record
 from webapp.db import write
+from webapp.errors import Invalid
+from webapp.iterations import service
 from webapp.iterations.compare import Comparison
-from webapp.jobs import service as job_service
 from webapp.jobs.context import JobContext
 from webapp.models import CorpusIndex, EvaluationRow, Iteration, Project, Release
+from webapp.releases import by_hand
 from webapp.releases import service as release_service
 
 
@@ -40,19 +43,33 @@ def publish(
             iteration=iteration, parent=champion, reason=f"Iteration {iteration.number}", metrics=comparison.after.metrics,
         )  # fmt: skip
         _store_figures(session, iteration, comparison)
-        # Another release may have gone into service since the comparison: then a person decides.
-        was_compared = champion is None or iteration.champion_id == champion.id
+        # Another answerer may have gone into service since the comparison: then a person decides.
+        compared = session.get(Release, iteration.champion_id) if iteration.champion_id else None
+        was_compared = champion is None or (compared is not None and compared.answerer_sha256 == champion.answerer_sha256)
         if comparison.gate.decision == "promote" and was_compared:
-            promote(session, project, candidate, person=None, reason=comparison.gate.reasons[0])
+            by_hand.promote(session, project, candidate, person=None, reason=comparison.gate.reasons[0])
             champion = candidate
     return Published(candidate.number, champion.number if champion else None)
 
 
-def promote(session: Session, project: Project, release: Release, *, person: Any, reason: str) -> Release | None:
-    """Put a release into service and have the queue answered again by it; returns the previous champion."""
-    previous = release_service.promote(session, project, release, person=person, reason=reason)
-    job_service.enqueue(session, "predict", project_id=project.id, payload={}, person=person)
-    return previous
+def promote_by_hand(session: Session, project: Project, iteration: Iteration, *, person: Any, reason: str) -> None:
+    """Put the candidate into service whatever the gate said; with the index of today if the corpus changed since."""
+    candidate = service.candidate_of(iteration)
+    if candidate is None:
+        raise Invalid(f"Iteration {iteration.number} has no candidate to promote; it did not finish.")
+    champion = release_service.champion_of(project)
+    if champion is not None and candidate.state == "candidate" and champion.index_id != candidate.index_id:
+        candidate = release_service.create_release(
+            session, project, answerer_path=candidate.answerer_path, answerer_sha256=candidate.answerer_sha256,
+            index=session.get(CorpusIndex, champion.index_id) if champion.index_id else None, iteration=iteration, parent=champion,
+            reason=f"Iteration {iteration.number} with the index of release {champion.number}", metrics=candidate.metrics,
+        )  # fmt: skip
+    by_hand.promote(session, project, candidate, person=person, reason=reason)
+
+
+def hold(session: Session, project: Project, iteration: Iteration, *, person: Any, reason: str) -> None:
+    """Keep a person's reason for not promoting; the model in service stays."""
+    record(session, "iteration.hold", project_id=project.id, person_id=person.id, iteration=iteration.number, reason=reason)
 
 
 def _store_figures(session: Session, iteration: Iteration, comparison: Comparison) -> None:

@@ -87,7 +87,3 @@ def _change(row: EvaluationRow, metric: str) -> float:
 def _direction(change: float) -> str:
     return "better" if change > 0 else "worse" if change < 0 else "same"
 
-
-def hold(session: Session, project: Project, iteration: Iteration, *, person: Any, reason: str) -> None:
-    """Keep a person's reason for not promoting; the model in service stays."""
-    record(session, "iteration.hold", project_id=project.id, person_id=person.id, iteration=iteration.number, reason=reason)

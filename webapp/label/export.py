@@ -18,7 +18,19 @@ from sqlalchemy.orm import aliased
 from training.tasks import Task, get_task
 from webapp.errors import Invalid
 from webapp.label import service as label_service
-from webapp.models import VERDICTS, Answer, AnswerPassage, Document, Label, Passage, Person, Project, Question, Release, db
+from webapp.models import (
+    VERDICTS,
+    Answer,
+    AnswerPassage,
+    Document,
+    Label,
+    Passage,
+    Person,
+    Project,
+    Question,
+    Release,
+    db,
+)
 
 Drop = Callable[[int, str], None]
 Row = dict[str, Any]

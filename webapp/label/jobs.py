@@ -8,9 +8,9 @@ from typing import Any
 from training.artefact import writing
 from training.types import TrainingError
 from webapp import home
+from webapp.jobs.context import JobContext
 from webapp.label.export import Filters, suffix_of
 from webapp.label.export_files import export_to
-from webapp.jobs.context import JobContext
 from webapp.models import Project, db
 
 KEPT = 10  # newest exports of a project; older files are removed, the labels stay

@@ -1,0 +1,88 @@
+"""Which labels become which rows, and which are left out and why."""
+
+from typing import Any
+
+from webapp.datasets.decisions import Decided, Judged, decide
+
+
+def judged(label: int, decision: str = "accept", **changes: Any) -> Judged:
+    reason = decision if decision in ("wrong_answer", "wrong_passage", "unanswerable") else None
+    values: dict[str, Any] = {
+        "label": label, "question": 1, "question_text": "When does Bistro Luna open?", "verdict": "reject" if reason else decision,
+        "reject_reason": reason, "text": "9 am" if decision in ("accept", "correct") else "", "passage": None, "start": None,
+        "answer": 10, "read_passage": 5, "first_passage": 6,
+    }  # fmt: skip
+    return Judged(**{**values, **changes})
+
+
+def decided(*labels: Judged) -> Decided:
+    return decide(labels, uses_passages=True)
+
+
+def test_an_accepted_answer_goes_with_the_passage_it_was_read_in():
+    [row] = decided(judged(1)).rows
+    assert (row.kind, row.text, row.answerable, row.passage) == ("accept", "9 am", True, 5)
+
+
+def test_a_chosen_passage_wins_over_the_one_that_was_read():
+    [row] = decided(judged(1, "correct", passage=8, start=3)).rows
+    assert (row.kind, row.passage, row.start, row.passage_chosen) == ("correct", 8, 3, True)
+
+
+def test_an_accepted_refusal_teaches_that_the_passages_do_not_answer():
+    [row] = decided(judged(1, text="", read_passage=None)).rows
+    assert (row.answerable, row.passage) == (False, 6)
+
+
+def test_a_wrong_passage_rules_out_the_one_that_was_read_not_the_one_chosen_instead():
+    [row] = decided(judged(1, "wrong_passage", passage=8)).rows
+    assert (row.kind, row.answerable, row.passage, row.is_passage_only) == ("negative", False, 5, True)
+
+
+def test_an_unanswerable_question_is_a_negative_row():
+    [row] = decided(judged(1, "unanswerable")).rows
+    assert (row.kind, row.answerable, row.text, row.is_passage_only) == ("negative", False, "", False)
+
+
+def test_a_wrong_answer_without_a_correction_and_a_skip_have_no_row_and_say_why():
+    result = decided(judged(1, "wrong_answer"), judged(2, "skip", question=2))
+    assert not result.rows
+    assert [out.kind for out in result.left_out] == ["wrong_answer", "skip"]
+    assert "counted as a negative" in result.left_out[0].reason
+
+
+def test_of_two_labels_that_contradict_each_other_the_newest_wins_and_the_other_is_reported():
+    result = decided(judged(3, "correct", text="10 am"), judged(2, text="9 am"), judged(4, "unanswerable"))
+    assert [row.label for row in result.rows] == [4]
+    assert {(out.label, out.kind) for out in result.left_out} == {(2, "contradicted"), (3, "contradicted")}
+    assert all("newer label 4" in out.reason for out in result.left_out)
+
+
+def test_two_people_who_agree_but_for_case_give_one_row_and_two_right_wordings():
+    [row] = decided(judged(1, text="9 AM."), judged(2, text="9 am")).rows
+    assert (row.label, row.text, row.also_right) == (2, "9 am", ("9 AM.",))
+
+
+def test_a_rejected_passage_does_not_contradict_an_answer_from_another_one():
+    result = decided(judged(1, "wrong_passage"), judged(2, "correct", passage=8))
+    assert {(row.kind, row.passage) for row in result.rows} == {("negative", 5), ("correct", 8)}
+    assert not result.left_out
+
+
+def test_an_answer_and_a_rejection_of_the_same_passage_contradict_and_the_newest_wins():
+    older_answer = decided(judged(1), judged(2, "wrong_passage"))
+    assert [row.label for row in older_answer.rows] == [2]
+    assert [(out.label, out.kind) for out in older_answer.left_out] == [(1, "contradicted")]
+    newer_answer = decided(judged(1, "wrong_passage"), judged(2))
+    assert [row.label for row in newer_answer.rows] == [2]
+
+
+def test_a_label_without_any_passage_is_left_out_unless_the_task_needs_none():
+    label = judged(1, answer=None, read_passage=None, first_passage=None)
+    assert [out.kind for out in decided(label).left_out] == ["no_passage"]
+    assert len(decide([label], uses_passages=False).rows) == 1
+
+
+def test_two_writings_of_a_question_are_in_the_same_split():
+    rows = decided(judged(1), judged(2, question=2, question_text="when does  bistro luna open")).rows
+    assert rows[0].split == rows[1].split

@@ -1,0 +1,129 @@
+"""What the iteration pages show, computed here so that the templates only print."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from training.tasks import get_task
+from webapp import home
+from webapp.iterations import progress, service
+from webapp.jobs.service import is_active
+from webapp.models import AuditEvent, EvaluationRow, Iteration, Person, Project, Release, db
+
+PAGE_SIZE = 25
+DECISIONS = ("release.promote", "iteration.hold")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the list of iterations."""
+
+    iteration: Iteration
+    state: str
+    before: float | None
+    after: float | None
+    decision: str
+    candidate: Release | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str
+    before: float | None
+    after: float | None
+    is_primary: bool
+
+    @property
+    def change(self) -> float | None:
+        return None if self.before is None or self.after is None else self.after - self.before
+
+
+@dataclass(frozen=True)
+class View:
+    is_active: bool
+    minutes: float | None
+    candidate: Release | None
+    champion: Release | None  # compared with
+    is_in_service: bool
+    metrics: tuple[Metric, ...]
+    primary: str
+    tallies: dict[str, int]
+    rows: tuple[tuple[EvaluationRow, str], ...]
+    page: int
+    pages: int
+    curves: tuple[tuple[str, str], ...]
+    decisions: tuple[tuple[AuditEvent, str], ...]
+
+
+def list_lines(project: Project) -> list[Line]:
+    metric = get_task(project.task).PRIMARY_METRIC
+    iterations = service.list_iterations(project.id)
+    candidates = {
+        release.iteration_id: release
+        for release in db.session.scalars(
+            select(Release).where(Release.project_id == project.id, Release.iteration_id.is_not(None)).order_by(Release.id.desc())
+        )
+    }
+    return [
+        Line(
+            iteration, iteration.job.state, (iteration.before or {}).get(metric), (iteration.after or {}).get(metric),
+            (iteration.gate or {}).get("decision", ""), candidates.get(iteration.id),
+        )
+        for iteration in iterations
+    ]  # fmt: skip
+
+
+def describe(project: Project, iteration: Iteration, *, direction: str, page: int) -> View:
+    task = get_task(project.task)
+    candidate = service.candidate_of(iteration)
+    champion = db.session.get(Release, project.champion_id) if project.champion_id else None
+    judged = service.evaluation_rows(iteration, task.PRIMARY_METRIC) if iteration.gate else []
+    chosen = [row for row in judged if direction in ("", row[1])]
+    pages = max(1, -(-len(chosen) // PAGE_SIZE))
+    page = min(max(page, 1), pages)
+    active = is_active(iteration.job)
+    folder = home.absolute(iteration.path)
+    drawn = {curve["key"] for curve in progress.curves(folder)}
+    return View(
+        is_active=active, minutes=_minutes(iteration), candidate=candidate,
+        champion=db.session.get(Release, iteration.champion_id) if iteration.champion_id else None,
+        is_in_service=bool(candidate and champion and candidate.answerer_sha256 == champion.answerer_sha256),
+        metrics=_metrics(iteration, task), primary=task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC),
+        tallies={name: sum(row[1] == name for row in judged) for name in ("better", "worse", "same")},
+        rows=tuple(chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), page=page, pages=pages,
+        curves=tuple((key, title) for key, title in progress.CURVES if active or key in drawn),
+        decisions=_decisions(project, iteration, candidate),
+    )  # fmt: skip
+
+
+def _minutes(iteration: Iteration) -> float | None:
+    job = iteration.job
+    if job.started_at is None:
+        return None
+    ended = job.finished_at or dt.datetime.now(dt.UTC)
+    return (ended - job.started_at).total_seconds() / 60
+
+
+def _metrics(iteration: Iteration, task: Any) -> tuple[Metric, ...]:
+    before, after = iteration.before or {}, iteration.after or {}
+    return tuple(
+        Metric(name, before.get(key), after.get(key), key == task.PRIMARY_METRIC)
+        for key, name in task.METRICS.items()
+        if key in before or key in after
+    )
+
+
+def _decisions(project: Project, iteration: Iteration, candidate: Release | None) -> tuple[tuple[AuditEvent, str], ...]:
+    """Who promoted or held this candidate and why, oldest first, read from the audit log."""
+    statement = (
+        select(AuditEvent, Person.name).outerjoin(Person, Person.id == AuditEvent.person_id)
+        .where(AuditEvent.project_id == project.id, AuditEvent.action.in_(DECISIONS)).order_by(AuditEvent.id)
+    )  # fmt: skip
+    number = candidate.number if candidate else None
+    return tuple(
+        (event, name or "the gate")
+        for event, name in db.session.execute(statement)
+        if event.detail.get("iteration") == iteration.number or (number is not None and event.detail.get("release") == number)
+    )

@@ -1,0 +1,111 @@
+"""The iterations page, one iteration live and afterwards, its curves, and the buttons: start, cancel, promote, hold."""
+
+from typing import Any
+
+from flask import Blueprint, abort, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp import home
+from webapp.db import write
+from webapp.errors import Busy, Invalid
+from webapp.htmx import redirect_to, render
+from webapp.iterations import pages, progress, publish, service
+from webapp.iterations.readiness import assess
+from webapp.jobs import service as job_service
+from webapp.models import Iteration, Project
+from webapp.people.service import current_person, require
+from webapp.projects.service import project_or_404
+
+bp = Blueprint("iterations", __name__)
+
+DIRECTIONS = ("better", "worse", "same")
+
+
+@bp.get("/p/<int:project_id>/iterations")
+@require()
+def index(project_id: int) -> ResponseReturnValue:
+    return _index_page(project_or_404(project_id))
+
+
+def _index_page(project: Project, problem: str = "") -> ResponseReturnValue:
+    return render(
+        "iterations/index.html", "iterations", project=project, readiness=assess(project), problem=problem,
+        lines=pages.list_lines(project), running=service.running_iteration(project.id),
+    )  # fmt: skip
+
+
+@bp.post("/p/<int:project_id>/iterations")
+@require("engineer")
+def start(project_id: int) -> ResponseReturnValue:
+    project = project_or_404(project_id)
+    try:
+        with write() as session:
+            number = service.start(session, project, person=current_person(), reason="Started by hand.").number
+    except Invalid as error:
+        return _index_page(project, str(error)), 400
+    except Busy:
+        running = service.running_iteration(project.id)
+        if running is None:
+            raise
+        number = running.number
+    return redirect_to(url_for("iterations.show", project_id=project.id, number=number))
+
+
+@bp.get("/p/<int:project_id>/iterations/<int:number>")
+@require()
+def show(project_id: int, number: int) -> ResponseReturnValue:
+    return _page(project_or_404(project_id), service.iteration_or_404(project_id, number))
+
+
+def _page(project: Project, iteration: Iteration, errors: dict[str, str] | None = None) -> ResponseReturnValue:
+    direction = request.args.get("show", "")
+    direction = direction if direction in DIRECTIONS else ""
+    return render(
+        "iterations/show.html", "iteration", project=project, iteration=iteration, direction=direction, directions=DIRECTIONS,
+        errors=errors or {}, view=pages.describe(project, iteration, direction=direction, page=_page_number()),
+    )  # fmt: skip
+
+
+def _page_number() -> int:
+    return request.args.get("page", 1, type=int) or 1
+
+
+@bp.get("/p/<int:project_id>/iterations/<int:number>/curves/<key>")
+@require()
+def curves(project_id: int, number: int, key: str) -> ResponseReturnValue:
+    iteration = service.iteration_or_404(project_id, number)
+    if key not in dict(progress.CURVES):
+        abort(404)
+    return jsonify(progress.chart(home.absolute(iteration.path), key, live=job_service.is_active(iteration.job)))
+
+
+@bp.post("/p/<int:project_id>/iterations/<int:number>/cancel")
+@require("engineer")
+def cancel(project_id: int, number: int) -> ResponseReturnValue:
+    iteration = service.iteration_or_404(project_id, number)
+    with write() as session:
+        job_service.cancel(session, iteration.job, person=current_person())
+    return redirect_to(url_for("iterations.show", project_id=project_id, number=number))
+
+
+@bp.post("/p/<int:project_id>/iterations/<int:number>/promote")
+@require("engineer")
+def promote(project_id: int, number: int) -> ResponseReturnValue:
+    return _decide(project_id, number, publish.promote_by_hand)
+
+
+@bp.post("/p/<int:project_id>/iterations/<int:number>/hold")
+@require("engineer")
+def hold(project_id: int, number: int) -> ResponseReturnValue:
+    return _decide(project_id, number, publish.hold)
+
+
+def _decide(project_id: int, number: int, decide: Any) -> ResponseReturnValue:
+    """A person overrides the gate; the reason is asked for and kept."""
+    project, iteration = project_or_404(project_id), service.iteration_or_404(project_id, number)
+    reason = " ".join(request.form.get("reason", "").split())
+    if not reason:
+        return _page(project, iteration, {"reason": "Say why in a few words; the reason is kept with the decision."}), 400
+    with write() as session:
+        decide(session, project, iteration, person=current_person(), reason=reason[:2000])
+    return redirect_to(url_for("iterations.show", project_id=project_id, number=number))

@@ -1,0 +1,44 @@
+"""The line of releases: what each is made of, which one is in service, and one click to promote another or roll back."""
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.db import write
+from webapp.htmx import redirect_to, render
+from webapp.models import db
+from webapp.people.service import current_person, require
+from webapp.projects.service import project_or_404
+from webapp.releases import by_hand, service
+
+bp = Blueprint("releases", __name__)
+
+
+@bp.get("/p/<int:project_id>/releases")
+@require()
+def index(project_id: int) -> ResponseReturnValue:
+    project = project_or_404(project_id)
+    previous = service.previous_champion(db.session(), project)
+    return render("releases/index.html", "releases", project=project, lines=by_hand.describe(project), previous=previous)
+
+
+def _reason(default: str) -> str:
+    return " ".join(request.form.get("reason", "").split())[:2000] or default
+
+
+@bp.post("/p/<int:project_id>/releases/<int:number>/promote")
+@require("engineer")
+def promote(project_id: int, number: int) -> ResponseReturnValue:
+    project = project_or_404(project_id)
+    release = service.release_or_404(project, number)
+    with write() as session:
+        by_hand.promote(session, project, release, person=current_person(), reason=_reason("Promoted by hand."))
+    return redirect_to(url_for("releases.index", project_id=project.id))
+
+
+@bp.post("/p/<int:project_id>/releases/rollback")
+@require("engineer")
+def rollback(project_id: int) -> ResponseReturnValue:
+    project = project_or_404(project_id)
+    with write() as session:
+        by_hand.rollback(session, project, person=current_person(), reason=_reason("Rolled back by hand."))
+    return redirect_to(url_for("releases.index", project_id=project.id))
