@@ -25,18 +25,27 @@ window.errata = (() => {
     if (isHandled(event)) return;
     const status = event.detail.xhr.status;
     if (status === 401) return location.assign("/sign-in");
-    if (event.detail.xhr.responseText && [400, 404, 409, 422].includes(status)) return;
+    if (event.detail.xhr.getResponseHeader("HX-Retarget") || [400, 409, 422].includes(status)) return;
     const words = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html").body.textContent.trim();
     notice(words && words.length < 400 ? words : `Not done: the server answered ${status}.`, 0);
   });
+
+  document.addEventListener("click", (event) => { if (event.target.closest("#notice")) notice("", 0); });
 
   // A page that comes back from the back button must not keep the buttons of a request that is over.
   addEventListener("pageshow", (event) => {
     if (event.persisted) document.querySelectorAll("button:disabled:not([data-stays-disabled])").forEach((button) => { button.disabled = false; });
   });
 
+  // Our own sentences of failure say where they belong; any other error page never gets into the work area.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true;
+  });
+
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("[data-sign-out]")) return;
+    const waits = Object.keys(localStorage).some((name) => name.startsWith("errata-outbox-"));
+    if (waits && !confirm("A decision is not yet sent and will be lost when you sign out. Sign out all the same?")) return event.preventDefault();
     localStorage.clear();
     sessionStorage.clear();
   });

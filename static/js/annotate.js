@@ -1,0 +1,135 @@
+/* The annotate page: keys, the correction, drafts, and what is said after a decision. */
+"use strict";
+
+(() => {
+  const $ = (selector) => document.querySelector(selector);
+  const form = () => document.getElementById("verdict");
+  const isTyping = (target) => target.closest?.("input:not([type=radio]), textarea, select, [contenteditable]") !== null;
+
+  /* Correction */
+
+  function openCorrection({ select = false } = {}) {
+    const box = $("[data-correction]");
+    if (!box) return;
+    box.classList.add("open");
+    const field = box.querySelector("textarea");
+    field.focus();
+    if (select) field.select();
+    showDifference();
+  }
+
+  function showDifference() {
+    const box = $("[data-difference]");
+    if (box && form()) window.errata.showDifference(box, form().dataset.answer, form().elements.text.value);
+  }
+
+  document.addEventListener("errata:taken", (event) => {
+    form().elements.text.value = event.detail;
+    openCorrection();
+    keepDraft();
+  });
+
+  /* Drafts: what is typed survives a closed tab, a crash and a new sign-in, for this person and question only. */
+
+  const draftKey = () => `errata-draft-${$("#annotate").dataset.person}-${$("[data-question]")?.dataset.question}`;
+  const DRAFTED = ["text", "reason", "start", "end", "evidence_passage"];
+
+  function keepDraft() {
+    if (!form()) return;
+    const fields = form().elements;
+    const draft = Object.fromEntries(DRAFTED.map((name) => [name, fields[name].value]));
+    draft.passage = new FormData(form()).get("passage") || "";
+    draft.version = fields.version.value;
+    localStorage.setItem(draftKey(), JSON.stringify(draft));
+  }
+
+  function restoreDraft() {
+    const draft = JSON.parse(localStorage.getItem(draftKey()) || "null");
+    if (!draft || !form()) return;
+    const fields = form().elements;
+    if (draft.version !== fields.version.value && draft.text === fields.text.value) return;
+    const isChanged = draft.text !== fields.text.value;
+    for (const name of DRAFTED) fields[name].value = draft[name];
+    const radio = draft.passage && $(`[data-passage="${Number(draft.passage)}"] input`);
+    if (radio) radio.checked = true;
+    if (isChanged) {
+      $("[data-correction]").classList.add("open");
+      window.errata.notice("What you had typed is back.");
+    }
+  }
+
+  document.addEventListener("errata:saved", (event) => {
+    localStorage.removeItem(`errata-draft-${$("#annotate").dataset.person}-${event.detail.question}`);
+  });
+  document.addEventListener("input", (event) => {
+    if (!event.target.closest("[data-verdict]")) return;
+    if (event.target.id === "text") showDifference();
+    keepDraft();
+  });
+  document.addEventListener("change", (event) => { if (event.target.name === "passage") keepDraft(); });
+
+  /* Clicks */
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.matches("[data-help]")) return $("#keys").showModal();
+    if (button.dataset.key !== "e") return;
+    event.preventDefault(); // with a script, Correct opens the field and Save correction sends it
+    openCorrection({ select: true });
+  });
+
+  /* Keys: off while typing, with a dialog open, with a modifier, and while a key is held down. */
+
+  function press(key) {
+    if (key === "?") return $("#keys").showModal();
+    if (key === "/") return $("#ask-text")?.focus();
+    if (/^[1-9]$/.test(key)) {
+      const article = document.querySelectorAll("[data-passage]")[Number(key) - 1];
+      if (article) window.errata.evidence.choose(article, { toggle: true });
+      return article?.scrollIntoView({ block: "nearest" });
+    }
+    document.querySelector(`#annotate button[data-key="${CSS.escape(key)}"]`)?.click();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (document.querySelector("dialog[open]") || event.isComposing) return;
+    const isSend = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (isSend && event.target.id === "text") {
+      event.preventDefault();
+      if (!event.repeat) $('button[data-key="save"]')?.click();
+      return;
+    }
+    if (event.target.id === "ask-text" && event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      if (!event.repeat) event.target.form.requestSubmit();
+      return;
+    }
+    if (isTyping(event.target)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.key.length !== 1) return;
+    if (!"aernpsu?/123456789".includes(event.key.toLowerCase())) return;
+    event.preventDefault();
+    press(event.key.toLowerCase());
+  });
+
+  /* After a swap */
+
+  function settle() {
+    if (!form()) return;
+    restoreDraft();
+    showDifference();
+    window.errata.evidence.refresh();
+    if ($("#verdict-error") && $("[data-correction].open")) form().elements.text.focus();
+  }
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id !== "annotate") return;
+    settle();
+    const saved = event.target.querySelector("[data-saved]");
+    if (saved) window.errata.notice(saved.textContent.trim());
+  });
+  document.addEventListener("DOMContentLoaded", settle);
+})();
