@@ -160,7 +160,7 @@ class _CsvLines:
             try:
                 yield line.decode("utf-8")
             except UnicodeDecodeError as error:
-                self.faults[number] = f"The row is not UTF-8: {decode_error(error, offset=offset)}."
+                self.faults[number] = f"{decode_error(error, offset=offset)}."
                 yield line.decode("utf-8", errors="replace")
 
 
@@ -190,6 +190,8 @@ def read_csv(path: Path, *, delimiter: str | None = None) -> Iterator[Row | Reje
         try:
             cells = next(reader, None)
         except csv.Error as error:
+            if not names:
+                raise RetrieverError(f"The header of the file is not valid CSV: {error}.") from error
             yield Rejected(start, f"The row is not valid CSV: {error}.")
             continue
         if cells is None:
@@ -197,10 +199,12 @@ def read_csv(path: Path, *, delimiter: str | None = None) -> Iterator[Row | Reje
         if not any(cell.strip() for cell in cells):
             continue
         fault = next((lines.faults[line] for line in range(start, reader.line_num + 1) if line in lines.faults), None)
-        if fault is not None:
-            yield Rejected(start, fault)
-        elif not names:
+        if not names:
+            if fault is not None:
+                raise RetrieverError(f"The header cannot be read: {fault}")
             names = _header(cells)
+        elif fault is not None:
+            yield Rejected(start, f"The row is not UTF-8: {fault}")
         else:
             yield _csv_row(start, cells, names)
 

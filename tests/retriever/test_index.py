@@ -114,6 +114,8 @@ def test_removed_passages_leave_room_for_k_others() -> None:
     index = built(items, hnsw_above=30)
     index.remove([passage.id for passage in items[:5]])
     assert len(found(index, "oyster dish", k=40)) == 40
+    index.add(items[:1], vectors(items[:1]))
+    assert found(index, "oyster dish number 0", k=1) == [items[0].id]
 
 
 @pytest.mark.parametrize("hnsw_above", KINDS)

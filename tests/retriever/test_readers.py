@@ -46,7 +46,7 @@ def test_it_keeps_markdown_headings_as_lines_and_drops_the_marks(tmp_path: Path)
 def test_it_reads_what_a_page_shows_and_not_its_scripts(tmp_path: Path) -> None:
     html = (
         "<html><head><title>Fish &amp; Chips</title><style>p{}</style></head><body><h1>Menu</h1>"
-        "<p>Cod <b>and</b>\n chips<br>Peas</p><script>alert('x')</script><table><tr><td>Cod</td><td>9</td></tr></table></body>"
+        "<p>Cod <b>and</b>\n chips<br>Peas</p><script>alert('x')</script><button>Buy</button><table><tr><td>Cod</td><td>9</td></tr></table></body>"
     )
     (found,) = read_documents(write(tmp_path, "menu.html", html))
     assert isinstance(found, Document)
@@ -151,6 +151,8 @@ def test_it_reads_parquet_and_numbers_the_records_without_text(tmp_path: Path) -
         ("a.pdf", b"%PDF", "use one of .txt"),
         ("a", b"text", "without an ending"),
         ("a.csv", b"a,b\n1,2\n", "the file has: a, b"),
+        ("a.csv", b"text,caf\xe9\n1,2\n", "header cannot be read"),
+        ("a.csv", b'"text\n1\n', "header of the file is not valid CSV"),
     ],
 )
 def test_it_refuses_a_file_in_one_sentence(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
