@@ -12,6 +12,10 @@ from webapp.projects import settings as project_settings
 
 _TRIES = 5
 
+# Made once: building an alias costs more than the query it is in, and the queue is asked for every label.
+_newer = aliased(Label)
+_superseded = select(_newer.id).where(_newer.supersedes_id == Label.id).exists()
+
 
 def _is_free(moment: dt.datetime) -> Any:
     return Question.lease_expires_at.is_(None) | (Question.lease_expires_at <= moment)
@@ -19,13 +23,12 @@ def _is_free(moment: dt.datetime) -> Any:
 
 def _has_decided(person_id: int) -> Any:
     """This person has a current label on the question in its round; a skip counts, so that it is not served to them again."""
-    newer = aliased(Label)
     mine = select(Label.id).where(
         Label.question_id == Question.id,
         Label.person_id == person_id,
         Label.round == Question.round,
         Label.verdict != "undo",
-        ~select(newer.id).where(newer.supersedes_id == Label.id).exists(),
+        ~_superseded,
     )
     return mine.exists()
 

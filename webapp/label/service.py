@@ -16,16 +16,19 @@ from webapp.projects import settings as project_settings
 
 UNDO_LAST = 10
 
+# Made once: building an alias costs more than the query it is in, and these are asked for every label.
+_newer = aliased(Label)
+SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == Label.id).exists()
+
 CHANGED = "You decided this question already, in another tab or before going back, so nothing was overwritten."
 
 
 def current_labels(project_id: int) -> Select[tuple[Label]]:
     """A select of the rows that count: superseded by nobody, and no undo."""
-    newer = aliased(Label)
     return select(Label).where(
         Label.project_id == project_id,
         Label.verdict != "undo",
-        ~select(newer.id).where(newer.supersedes_id == Label.id).exists(),
+        ~SUPERSEDED,
     )
 
 
@@ -136,10 +139,9 @@ def _is_ahead(moment: dt.datetime | None) -> bool:
 
 def settle(session: Session, question: Question, *, person_id: int) -> None:
     """After a new row: count the current labels anew, close or open the question, and end this person's lease on it."""
-    newer = aliased(Label)
     counted = select(func.count()).select_from(Label).where(
         Label.question_id == question.id, Label.round == question.round, Label.verdict.not_in(("skip", "undo")),
-        ~select(newer.id).where(newer.supersedes_id == Label.id).exists(),
+        ~SUPERSEDED,
     )  # fmt: skip
     count = session.scalar(counted) or 0
     overlap = project_settings.read(session.get_one(Project, question.project_id)).overlap

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from webapp.label.service import UNDO_LAST, current_labels
+from webapp.label.service import SUPERSEDED, UNDO_LAST, current_labels
 from webapp.label.submission import decision_of
 from webapp.models import ACTIVE_JOB_STATES, Document, Iteration, Job, Label, Project, Question
 from webapp.projects import settings as project_settings
@@ -77,10 +77,9 @@ def next_iteration(session: Session, project: Project) -> NextIteration:
 
 def _changed(session: Session, project: Project, newest: int, *, most: int) -> int:
     """Current decisions made after label ``newest``, counted no further than ``most``: the page asks after every label."""
-    newer = aliased(Label)
     changed = select(Label.id).where(
         Label.project_id == project.id, Label.id > newest, Label.verdict.not_in(("skip", "undo")),
-        ~select(newer.id).where(newer.supersedes_id == Label.id).exists(),
+        ~SUPERSEDED,
     )  # fmt: skip
     return session.scalar(select(func.count()).select_from(changed.limit(most).subquery())) or 0
 
