@@ -191,3 +191,21 @@ def test_it_refuses_a_model_of_another_task(tiny_span: Path, tmp_path: Path) -> 
     answerer.save(tmp_path / "saved")
     with pytest.raises(TrainingError, match="made for the task 'summarization'"):
         load_answerer(tmp_path / "saved", QA)
+
+
+def test_questions_about_one_passage_read_as_if_alone(tiny_causal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passage that several prompts begin with is read once, and nothing in the readings tells."""
+    from training.answerers import prefix
+
+    monkeypatch.setattr(rows, "use_bfloat16", lambda _: False)
+    answerer = load_answerer(tiny_causal, QA)
+    passages = [" ".join(passage for _, passage, _ in toys.toy_rows(6, seed=seed)) for seed in range(3)]
+    pairs = [(question, passages[i % 3]) for i, (question, _, _) in enumerate(toys.toy_rows(12))]
+    shared = answerer.read(pairs)
+    owners, beginnings = prefix.shared_beginnings([[1, 2, 3], [1, 2, 4], [1, 2, 5], [7, 8]], ["a", "a", "a", "b"])
+    assert (owners, beginnings) == ([0, 0, 0, 1], [[1, 2], [7]])
+    monkeypatch.setattr(prefix, "WORTHWHILE", 0.0)
+    for together, alone in zip(shared, answerer.read(pairs), strict=True):
+        assert together.text == alone.text
+        assert together.answerable_score == pytest.approx(alone.answerable_score, abs=1e-5)
+        assert together.log_probability == pytest.approx(alone.log_probability, rel=1e-4)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.answerers.greedy import Decoded, decode, score_null
+from training.answerers.prefix import Prefix, shared_beginnings
 from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
-from training.answerers.rows import Row, batches, find_answer, pad, reading, weighted_loss
+from training.answerers.rows import Row, batches, find_answer, pad, reading, reading_budget, weighted_loss
 from training.answerers.settings import Settings, save_settings
 from training.types import Example, Reading, Target
 
@@ -78,51 +79,33 @@ class CausalAnswerer:
         """One reading per (text, passage), in order. A text longer than the window reads as not answerable."""
         prompts = prompt_ids(self.tokenizer, self.task, pairs, limit=self.prompt_limit)
         readings = [Reading("", 0.0, 0.0)] * len(pairs)
-        readable = [i for i, prompt in enumerate(prompts) if prompt]
-        lengths = [len(prompts[i] or ()) for i in readable]
+        # Neighbours share a passage: their prompts begin alike, and that beginning is read once.
+        order = sorted((i for i, prompt in enumerate(prompts) if prompt), key=lambda i: (-len(pairs[i][1]), pairs[i][1]))
+        lengths = [len(prompt or ()) for prompt in prompts]
         with reading(self.model):
-            for batch in batches(lengths, self.settings.batch_tokens):
-                indices = [readable[i] for i in batch]
-                decoded = self._decode([prompts[i] or [] for i in indices])
+            for indices in batches(lengths, reading_budget(self), order=order):
+                decoded = self._decode([prompts[i] or [] for i in indices], [pairs[i][1] for i in indices])
                 for row, index in enumerate(indices):
                     readings[index] = to_reading(self, decoded, row, pairs[index][1])
         return readings
 
-    def _decode(self, prompts: list[list[int]]) -> Decoded:
+    def _decode(self, prompts: list[list[int]], passages: list[str]) -> Decoded:
         import torch
 
-        device = self.model.device
-        inputs = pad(prompts, self.padding, left=True).to(device)
-        lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-        width = inputs.shape[1]
-        state = {"mask": (torch.arange(width, device=device) >= width - lengths[:, None]).long(), "next": lengths}
-        positions = (state["mask"].cumsum(-1) - 1).clamp(min=0)
-        output = self.model(
-            input_ids=inputs, attention_mask=state["mask"], position_ids=positions, use_cache=True, logits_to_keep=1
-        )
-        cache, first = output.past_key_values, output.logits[:, -1]
-
-        def step(tokens: "torch.Tensor", _rows: "torch.Tensor") -> "torch.Tensor":
-            count = tokens.shape[1]
-            state["mask"] = torch.cat([state["mask"], torch.ones_like(tokens)], dim=1)
-            steps = state["next"][:, None] + torch.arange(count, device=device)
-            state["next"] = state["next"] + count
-            return self.model(  # type: ignore[no-any-return]
-                input_ids=tokens, attention_mask=state["mask"], position_ids=steps, past_key_values=cache, use_cache=True
-            ).logits
-
-        def keep(rows: "torch.Tensor") -> None:
-            cache.batch_select_indices(rows)
-            state["mask"], state["next"] = state["mask"][rows], state["next"][rows]
-
-        following, extra = None, len(self.null) - 1
-        if extra:
-            following = step(torch.tensor(self.null[:-1], device=device).expand(len(prompts), -1), lengths)
-            cache.crop(-extra)
-            state["mask"], state["next"] = state["mask"][:, :-extra], lengths
+        state = Prefix(self.model, self.padding)
+        owners, beginnings = shared_beginnings(prompts, passages)
+        if beginnings:
+            state.feed(beginnings)
+            state.keep(torch.tensor(owners, device=self.model.device))
+        first = state.feed([row[len(beginnings[owner]) if beginnings else 0 :] for row, owner in zip(prompts, owners, strict=True)])
+        following = None
+        if len(self.null) > 1:
+            known = torch.tensor(self.null[:-1], device=self.model.device).expand(len(prompts), -1)
+            following = state.step(known, known)
+            state.forget(known.shape[1])
         null, says_null = score_null(first, following, self.null)
         limits = (self.tokenizer.eos_token_id, self.settings.max_new_tokens)
-        tokens, log_probability = decode(first, step, keep, banned=(says_null, self.null[0], 0), limits=limits)
+        tokens, log_probability = decode(first, state.step, state.keep, banned=(says_null, self.null[0], 0), limits=limits)
         return Decoded(tokens, log_probability, null.tolist())
 
     def save(self, folder: Path) -> None:

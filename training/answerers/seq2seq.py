@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from training.answerers.causal import save_answerer, to_reading, weighted_rows
 from training.answerers.greedy import Decoded, decode, score_null
 from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
-from training.answerers.rows import Row, batches, pad, reading
+from training.answerers.rows import Row, batches, pad, reading, reading_budget
 from training.answerers.settings import Settings
 from training.types import Example, Reading, Target
 
@@ -76,7 +76,7 @@ class Seq2SeqAnswerer:
         readable = [i for i, prompt in enumerate(prompts) if prompt]
         lengths = [len(prompts[i] or ()) for i in readable]
         with reading(self.model):
-            for batch in batches(lengths, self.settings.batch_tokens):
+            for batch in batches(lengths, reading_budget(self)):
                 indices = [readable[i] for i in batch]
                 decoded = self._decode([prompts[i] or [] for i in indices])
                 for row, index in enumerate(indices):

@@ -25,7 +25,7 @@ class Settings:
     max_tokens: int = 512
     max_new_tokens: int = 32
     stride: int = 96
-    batch_tokens: int = 4096
+    batch_tokens: int = 1024
 
     def with_threshold(self, threshold: float) -> "Settings":
         return replace(self, answerable_threshold=float(threshold))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.answerers.causal import save_answerer
-from training.answerers.rows import Row, batches, find_answer, pad, reading, weighted_loss
+from training.answerers.rows import Row, batches, find_answer, pad, reading, reading_budget, weighted_loss
 from training.answerers.settings import Settings
 from training.types import Example, Reading
 
@@ -123,7 +123,7 @@ class SpanAnswerer:
         best: dict[int, tuple[float, Window, tuple[int, int]]] = {}
         nulls: dict[int, float] = {}
         with reading(self.model):
-            for batch in batches([len(window.input_ids) for window in windows], self.settings.batch_tokens):
+            for batch in batches([len(window.input_ids) for window in windows], reading_budget(self)):
                 chosen = [windows[i] for i in batch]
                 for window, score, span, null in zip(chosen, *self._spans(chosen), strict=True):
                     nulls[window.pair] = min(null, nulls.get(window.pair, 0.0))
