@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  const WORDS = /\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu;
+  // A word or a sign with the blanks after it.
+  const WORDS = /^\s+|[\p{L}\p{N}_]+\s*|[^\s\p{L}\p{N}_]\s*/gu;
   const MOST_CELLS = 1_000_000;
 
   // Longest common subsequence of words, from the end, so that the walk below goes forward.
@@ -19,12 +20,13 @@
   function wordChanges(oldText, newText) {
     const [old, fresh] = [oldText.match(WORDS) || [], newText.match(WORDS) || []];
     if (old.length * fresh.length > MOST_CELLS) return [["gone", oldText], ["new", newText]];
-    const lengths = table(old, fresh);
+    const [a, b] = [old.map((word) => word.trim()), fresh.map((word) => word.trim())];
+    const lengths = table(a, b);
     const changes = [];
     const add = (kind, word) => (changes.at(-1)?.[0] === kind ? (changes.at(-1)[1] += word) : changes.push([kind, word]));
     let [i, j] = [0, 0];
     while (i < old.length || j < fresh.length) {
-      if (i < old.length && j < fresh.length && old[i] === fresh[j]) { add("same", old[i]); i++; j++; }
+      if (i < old.length && j < fresh.length && a[i] === b[j]) { add("same", fresh[j]); i++; j++; }
       else if (j >= fresh.length || (i < old.length && lengths[i + 1][j] >= lengths[i][j + 1])) add("gone", old[i++]);
       else add("new", fresh[j++]);
     }

@@ -89,6 +89,7 @@
   }
 
   let pressed = null;
+  let takenAt = 0;
   document.addEventListener("pointerdown", (event) => { pressed = event.target.closest?.("[data-passage-text]") || null; });
   document.addEventListener("pointerup", (event) => {
     const selection = getSelection();
@@ -96,14 +97,14 @@
     pressed = null;
     if (!text || !form() || event.button !== 0 || selection.isCollapsed || !selection.toString().trim()) return;
     take(text.closest("[data-passage]"), text, selection);
-    // The click that ends a drag is no choice of a passage.
-    addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
+    takenAt = event.timeStamp;
   });
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-drop-evidence]")) return drop();
     const article = event.target.closest("[data-passage]");
     if (!article || !form() || event.target.closest("label, a, button")) return;
+    if (event.timeStamp - takenAt < 300) return; // the click that ends a drag is no choice of a passage
     choose(article, { toggle: true });
   });
   document.addEventListener("change", (event) => {

@@ -1,2 +1,4 @@
-// Opening the link is enough: send the form that a person without JavaScript would send by its button.
-document.getElementById("sign-in")?.requestSubmit();
+/* The link was opened by a person with a script: no need to press the button. */
+"use strict";
+
+document.getElementById("sign-in").requestSubmit();

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+# A word or a sign with the blanks after it, so that what is taken out and put in reads as words, not as blanks kept between them.
+_WORDS = re.compile(r"^\s+|\w+\s*|[^\w\s]\s*")
 _MOST_CELLS = 250_000  # about 50 ms; it runs while the label is being written
 _MOST_WORDS = 3_000
 
@@ -18,14 +19,15 @@ class Change:
 
 
 def word_changes(old: str, new: str) -> list[Change]:
-    """Read without ``gone`` it is ``new``; read without ``new`` it is ``old``."""
+    """Read without ``gone`` it is the new text; read without ``new`` it is the old one but for blanks."""
     old_words, new_words = _WORDS.findall(old), _WORDS.findall(new)
     if max(len(old_words), len(new_words)) > _MOST_WORDS:
         return [Change(kind, text) for kind, text in (("gone", old), ("new", new)) if text]
     changes = []
-    for tag, a, b, c, d in SequenceMatcher(None, old_words, new_words, autojunk=False).get_opcodes():
+    matcher = SequenceMatcher(None, [word.strip() for word in old_words], [word.strip() for word in new_words], autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":
-            changes.append(Change("same", "".join(old_words[a:b])))
+            changes.append(Change("same", "".join(new_words[c:d])))
             continue
         changes += [Change("gone", "".join(old_words[a:b]))] if b > a else []
         changes += [Change("new", "".join(new_words[c:d]))] if d > c else []
