@@ -3,18 +3,22 @@
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from tests.webapp import toy_loop
 from training.split import split_of
-from webapp.models import EvaluationRow, Job, Person, Release, db
+from webapp.db import write
+from webapp.models import EvaluationRow, Job, Person, Project, Release, db
+from webapp.projects import settings as project_settings
 from webapp.releases.service import champion_of
 
 pytestmark = pytest.mark.usefixtures("app")
 
 
-def test_a_corrected_question_is_answered_right_after_one_iteration(app: Flask, tmp_path: Path, person: Person):
+def test_a_corrected_question_is_answered_right_and_a_worse_candidate_is_never_served(
+    client: FlaskClient, tmp_path: Path, person: Person
+):
     project = toy_loop.make_project(tmp_path / "toy")
     before = toy_loop.load_champion(project)
     toy_loop.answer_queue(project, before)
@@ -40,3 +44,34 @@ def test_a_corrected_question_is_answered_right_after_one_iteration(app: Flask, 
     waiting = db.session.scalar(select(func.count()).select_from(Job).where(Job.kind == "predict", Job.state == "queued"))
     assert waiting == 1  # the queue is answered again by the new release
     assert db.session.scalar(select(func.count()).select_from(Release)) == 2
+
+    _a_worse_candidate_is_not_served(client, project, person)
+
+
+def _a_worse_candidate_is_not_served(client: FlaskClient, project: Project, person: Person) -> None:
+    with write() as session:
+        project_settings.update(session, project, epochs=0.01)
+    iteration, job = toy_loop.train(project, person)
+    assert job.state == "succeeded", job.error
+    assert (iteration.gate or {})["decision"] == "hold"
+    champion = champion_of(project)
+    assert champion is not None
+    assert champion.number == 2
+
+    address = f"/p/{project.id}/iterations/{iteration.number}"
+    page = client.get(address).text
+    assert "worse than the model in service" in page
+    assert "Promote release 3" in page
+    for key in ("loss", "validation_f1"):
+        figures = client.get(f"{address}/curves/{key}").json
+        assert figures["live"] is False
+    assert client.post(f"{address}/promote", data={"reason": ""}).status_code == 400
+    assert client.post(f"{address}/promote", data={"reason": "To see it fail."}).status_code == 303
+    after = champion_of(project)
+    assert after is not None
+    assert after.number == 3
+    assert "To see it fail." in client.get(address).text
+    assert client.post(f"/p/{project.id}/releases/rollback").status_code == 303
+    restored = champion_of(project)
+    assert restored is not None
+    assert restored.number == 2

@@ -18,8 +18,8 @@ from webapp.iterations.compare import BATCH, evaluate
 from webapp.iterations.relevance import Sought, relevant_passages
 from webapp.models import Document, Passage, Project, Release, db
 from webapp.projects.settings import read as read_settings
-from webapp.releases import serving
 from webapp.releases import service as release_service
+from webapp.releases import serving
 
 MODES = ("given", "retrieved")
 DEPTH = 10  # retrieved passages judged; the answerer reads as many as the project shows

@@ -1,0 +1,155 @@
+"""Labels as JSON lines, CSV and SQuAD: every label in it or named with a reason, no formula for a spreadsheet to run."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.webapp.labelled import Labelled, make_labelled
+from webapp.errors import Invalid
+from webapp.jobs.run import run_here
+from webapp.label.export import Filters, is_formula, write_labels
+from webapp.label.export_files import export_to
+from webapp.models import Job, Person, Project, db
+
+
+@pytest.fixture
+def labelled(app: Flask, project: Project, person: Person) -> Labelled:
+    return make_labelled(project, person)
+
+
+def exported(labelled: Labelled, path: Path, format_name: str, **filters: Any) -> tuple[str, list[dict[str, Any]]]:
+    done = export_to(path, labelled.project, format_name, filters=Filters(**filters), report=lambda *_: None)
+    text = path.read_bytes().decode()
+    assert hashlib.sha256(text.encode()).hexdigest() == done.sha256
+    return text, done.dropped
+
+
+def test_json_lines_hold_every_current_label_with_what_the_model_had_shown(labelled: Labelled, tmp_path: Path):
+    text, dropped = exported(labelled, tmp_path / "labels.jsonl", "jsonl")
+    rows = {row["label"]: row for row in map(json.loads, text.splitlines())}
+    assert not dropped
+    assert set(rows) == set(labelled.current)
+    corrected = rows[labelled.by_verdict["correct"]]
+    assert corrected["question"] == "When does Bistro Luna open?"
+    assert (corrected["text"], corrected["shown_answer"], corrected["release"]) == ("=9 am", "8 am", 1)
+    assert corrected["passage"][corrected["start"] : corrected["end"]] == "=9 am"
+    assert [one["rank"] for one in corrected["passages"]] == [1, 2]
+
+
+def test_an_undone_or_superseded_label_is_not_exported(labelled: Labelled, tmp_path: Path):
+    text, _ = exported(labelled, tmp_path / "labels.jsonl", "jsonl")
+    labels = {json.loads(line)["label"] for line in text.splitlines()}
+    assert labelled.undone not in labels
+    assert labelled.superseded not in labels
+
+
+def test_csv_neutralises_what_a_spreadsheet_would_run_and_says_where(labelled: Labelled, tmp_path: Path):
+    text, _ = exported(labelled, tmp_path / "labels.csv", "csv")
+    rows = {int(row["label"]): row for row in csv.DictReader(text.splitlines())}
+    corrected = rows[labelled.by_verdict["correct"]]
+    assert corrected["text"] == "'=9 am"
+    assert "text" in corrected["neutralised"].split()
+    assert not [cell for row in rows.values() for cell in row.values() if is_formula(cell)]
+    accepted = rows[labelled.by_verdict["accept"]]
+    assert accepted["neutralised"] == ""
+    assert accepted["text"] == "yes"
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "  =1", "\r=1", "＝1"])
+def test_it_knows_a_formula_when_it_sees_one(cell: str):
+    assert is_formula(cell)
+
+
+@pytest.mark.parametrize("cell", ["9 am", "a=b", "", "'=1", 5, -5, None, True])
+def test_it_leaves_plain_cells_alone(cell: Any):
+    assert not is_formula(cell)
+
+
+def test_squad_answers_stand_in_their_context_and_the_rest_is_dropped_with_a_reason(labelled: Labelled, tmp_path: Path):
+    path = tmp_path / "labels.json"
+    text, dropped = exported(labelled, path, "squad")
+    paragraphs = [paragraph for article in json.loads(text)["data"] for paragraph in article["paragraphs"]]
+    held = {}
+    for paragraph in paragraphs:
+        for question in paragraph["qas"]:
+            held[int(question["id"])] = question
+            assert question["is_impossible"] == (not question["answers"])
+            for answer in question["answers"]:
+                start = answer["answer_start"]
+                assert paragraph["context"][start : start + len(answer["text"])] == answer["text"]
+    reasons = {row["label"]: row["reason"] for row in dropped}
+    assert set(held) | set(reasons) == set(labelled.current)
+    assert not set(held) & set(reasons)
+    assert "without giving the right one" in reasons[labelled.by_verdict["wrong_answer"]]
+    assert "skip" in reasons[labelled.by_verdict["skip"]]
+    assert held[labelled.by_verdict["unanswerable"]]["is_impossible"]
+    side = [json.loads(line) for line in (tmp_path / "labels.json.dropped.jsonl").read_text().splitlines()]
+    assert side == dropped
+
+
+def test_an_export_can_be_filtered_by_verdict(labelled: Labelled, tmp_path: Path):
+    text, _ = exported(labelled, tmp_path / "labels.jsonl", "jsonl", verdicts=("accept", "skip"))
+    assert {json.loads(line)["verdict"] for line in text.splitlines()} == {"accept", "skip"}
+
+
+def test_it_refuses_an_unknown_format_or_verdict_and_writes_nothing(labelled: Labelled, tmp_path: Path):
+    with pytest.raises(Invalid, match="not an export format"):
+        export_to(tmp_path / "x", labelled.project, "xlsx", filters=Filters(), report=lambda *_: None)
+    with pytest.raises(Invalid, match="not a verdict"):
+        export_to(tmp_path / "x", labelled.project, "csv", filters=Filters(("maybe",)), report=lambda *_: None)
+    with pytest.raises(Invalid, match="no folder"):
+        export_to(tmp_path / "absent" / "x", labelled.project, "csv", filters=Filters(), report=lambda *_: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_failing_export_leaves_the_old_file_alone(labelled: Labelled, tmp_path: Path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    path = folder / "labels.jsonl"
+    path.write_text("old")
+
+    def stop(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        export_to(path, labelled.project, "jsonl", filters=Filters(), report=stop)
+    assert path.read_text() == "old"
+    assert list(folder.iterdir()) == [path]
+
+
+def test_rows_come_a_page_at_a_time(labelled: Labelled, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("webapp.label.export.PAGE", 2)
+    lines = list(write_labels(labelled.project, "jsonl", filters=Filters(), drop=lambda *_: None))
+    assert [json.loads(line)["label"] for line in lines] == sorted(labelled.current)
+
+
+def test_the_page_writes_an_export_that_downloads_as_an_attachment_in_a_sandbox(client: FlaskClient, labelled: Labelled):
+    address = f"/p/{labelled.project.id}/export"
+    assert client.post(address, data={"format": "squad"}).status_code == 303
+    job = db.session.query(Job).filter_by(kind="export").one()
+    assert run_here(job.id)
+    page = client.get(address).text
+    assert "labels this format cannot hold, and why" in page
+    with client.get(f"{address}/{job.id}/labels") as answer:
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox")
+        assert json.loads(answer.text)["version"] == "v2.0"
+    with client.get(f"{address}/{job.id}/dropped") as side:
+        assert side.text.count("\n") == 2
+
+
+def test_the_page_refuses_an_unknown_format_another_project_and_strangers(
+    client: FlaskClient, anonymous: FlaskClient, labelled: Labelled
+):
+    address = f"/p/{labelled.project.id}/export"
+    assert client.post(address, data={"format": "exe"}).status_code == 400
+    assert client.get(f"{address}/999/labels").status_code == 404
+    assert client.get("/p/999/export").status_code == 404
+    assert anonymous.get(address).status_code in (302, 303, 401)
+    assert client.get(f"{address}/1/else").status_code == 404
