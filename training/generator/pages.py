@@ -101,6 +101,14 @@ def compose(
     return " ".join(sentences)
 
 
+def write_easy_page(random: Random, split: str) -> Page:
+    """A page of 2 to 4 facts of one place and nothing else, to begin with."""
+    place = make_place(random, split)
+    families = random.sample(place.domain.families, random.choice((2, 3, 4)))
+    text = " ".join(state(place, family, random, fresh=number == 0) for number, family in enumerate(families))
+    return Page(text, place, tuple(family.key for family in families))
+
+
 def write_page(random: Random, split: str, domain: Domain | None = None) -> Page:
     """A random page of ``split``: 2 to 10 facts of one place and, in a third of the pages, 1 to 3 of another of its sort.
 

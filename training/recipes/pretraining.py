@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from training.generator import names
-from training.generator.pages import write_page
+from training.generator.pages import write_easy_page, write_page
 from training.generator.rows import ask_page, to_examples
 from training.recipes.packed import Packed, collate, everything, loss, pack
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the starter is made. ``minutes`` bounds the training alone; ``copying`` and ``warm_up`` are shares of them.
+    """How the starter is made. ``minutes`` bounds the training alone; ``warm_up`` and ``easy`` are shares of them.
 
-    Until ``copying`` the model repeats rows of names, until ``warm_up`` it learns every token of question pages, then answers alone.
+    The model repeats rows of names until it does so with a loss below ``copied``, learns every token of short pages and their
+    answers until ``warm_up``, the answers alone from then on, and meets pages of full length after ``easy``.
     """
 
     minutes: float = 40.0
@@ -35,17 +36,19 @@ class Plan:
     window: int = 512
     pages: int = 6  # a process and step
     questions: int = 10  # a page
-    learning_rate: float = 2e-3
-    copying: float = 0.05
-    warm_up: float = 0.2
+    rows: int = 16  # of names to copy, a process and step
+    learning_rate: float = 6e-3
+    copied: float = 0.5
+    warm_up: float = 0.3
+    easy: float = 0.4
     processes: int = 2
     seed: int = 7
 
 
 def copy_row(tokenizer: Any, random: Random) -> Packed:
     """A row of made-up names and the same row again: the second half must be copied."""
-    words = " ".join(names.coin(random, "train") for _ in range(random.randint(10, 25)))
-    row = tokenizer(words)["input_ids"][:200]
+    words = " ".join(names.coin(random, "train") for _ in range(random.randint(4, 12)))
+    row = tokenizer(words)["input_ids"][:60]
     tokens = [*row, tokenizer.eos_token_id, *row]
     count = len(row)
     return Packed(
@@ -53,24 +56,25 @@ def copy_row(tokenizer: Any, random: Random) -> Packed:
     )
 
 
-def question_page(answerer: Any, random: Random, count: int) -> Packed:
+def question_page(answerer: Any, random: Random, count: int, *, easy: bool) -> Packed:
     """A page with its questions, encoded as the answerer encodes every training row."""
     while True:
-        page = write_page(random, "train")
+        page = write_easy_page(random, "train") if easy else write_page(random, "train")
         rows = answerer.encode(to_examples(page, ask_page(page, random, count=count, split="train")))
         if len(rows) > 1:
             return pack(rows)
 
 
-def next_batch(answerer: Any, plan: Plan, random: Random, fraction: float) -> dict[str, "torch.Tensor"]:
-    """The next pages to learn from, by the fraction of the time that has gone."""
-    if fraction < plan.copying:
-        pages = [copy_row(answerer.tokenizer, random) for _ in range(2 * plan.pages)]
-    else:
-        pages = [question_page(answerer, random, plan.questions) for _ in range(plan.pages)]
-        if fraction < plan.warm_up:
-            pages = [everything(page) for page in pages]
-    return collate(pages, answerer.padding)
+def next_batch(
+    answerer: Any, plan: Plan, random: Random, *, fraction: float, copies: bool
+) -> dict[str, "torch.Tensor"]:
+    """The next rows or pages to learn from, by the fraction of the time that has gone and whether copying is learned."""
+    if not copies:
+        return collate([copy_row(answerer.tokenizer, random) for _ in range(plan.rows)], answerer.padding)
+    easy = fraction < plan.easy
+    count = plan.pages * (2 if easy else 1)
+    pages = [question_page(answerer, random, plan.questions, easy=easy) for _ in range(count)]
+    return collate([everything(page) for page in pages] if fraction < plan.warm_up else pages, answerer.padding)
 
 
 def rate(plan: Plan, step: int, fraction: float) -> float:
@@ -79,22 +83,23 @@ def rate(plan: Plan, step: int, fraction: float) -> float:
     return plan.learning_rate * min(1.0, (step + 1) / 50) * max(0.02, falling)
 
 
-def _average(model: Any, fraction: float, count: int) -> float:
-    """Average the gradients over all processes; returns their average of ``fraction``, so that all agree when to stop."""
+def _average(model: Any, figures: tuple[float, float], count: int) -> list[float]:
+    """Average the gradients over all processes; returns their average of ``figures``, so that all agree what comes next."""
     import torch
     from torch import distributed
 
     if count == 1:
-        return fraction
+        return list(figures)
     gradients = [parameter.grad for parameter in model.parameters()]
-    flat = torch.cat([gradient.flatten() for gradient in gradients] + [torch.tensor([fraction])])
+    flat = torch.cat([gradient.flatten() for gradient in gradients] + [torch.tensor(figures)])
     distributed.all_reduce(flat)
     flat /= count
     offset = 0
     for gradient in gradients:
         gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))
         offset += gradient.numel()
-    return float(flat[-1])
+    averaged: list[float] = flat[-2:].tolist()
+    return averaged
 
 
 class Optimizer:
@@ -133,23 +138,25 @@ def train(answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callab
     optimizer = Optimizer(model, plan, rank)
     random, began, fraction, step, saved = Random(f"starter-{plan.seed}-{rank}"), time.monotonic(), 0.0, 0, 0.0
     losses: list[float] = []
+    copies = False
     while fraction < 1:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            value = loss(model, next_batch(answerer, plan, random, fraction))
+            value = loss(model, next_batch(answerer, plan, random, fraction=fraction, copies=copies))
         value.backward()
         gone = time.monotonic() - began
-        fraction = _average(model, gone / (60 * plan.minutes), plan.processes)
+        fraction, mean = _average(model, (gone / (60 * plan.minutes), value.item()), plan.processes)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step(rate(plan, step, fraction))
         model.zero_grad(set_to_none=True)
-        losses.append(value.item())
+        losses.append(mean)
         step += 1
+        copies = copies or (step >= 20 and sum(losses[-20:]) / 20 < plan.copied)
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(
                 f"The loss is {losses[-1]} at step {step}; start again with a smaller learning rate."
             )
-        if rank == 0 and step % 50 == 0:
-            say(f"{gone:6.0f} s  step {step}  loss {sum(losses[-50:]) / 50:.4f}")
+        if rank == 0 and step % 25 == 0:
+            say(f"{gone:6.0f} s  step {step}  loss {sum(losses[-25:]) / 25:.4f}{'' if copies else '  (copying)'}")
         if rank == 0 and (gone - saved > 120 or fraction >= 1):
             answerer.save(checkpoint)
             saved = gone
