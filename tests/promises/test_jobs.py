@@ -130,7 +130,7 @@ def test_the_database_itself_refuses_a_second_active_job_with_one_lock(app: Flas
 
 
 def test_a_job_of_a_transaction_that_fails_does_not_exist(app: Flask) -> None:
-    with pytest.raises(ZeroDivisionError), write() as session:
+    with pytest.raises(ZeroDivisionError), write() as session:  # noqa: PT012
         service.enqueue(session, "count", project_id=None, payload={"steps": 0})
         raise ZeroDivisionError
     assert db.session.scalar(select(func.count()).select_from(Job)) == 0

@@ -85,7 +85,7 @@ def test_writes_do_not_nest(app: Flask) -> None:
 
 
 def test_an_error_leaves_nothing_behind_and_the_next_write_works(app: Flask) -> None:
-    with pytest.raises(ZeroDivisionError), write() as session:
+    with pytest.raises(ZeroDivisionError), write() as session:  # noqa: PT012
         session.add(Person(name="Half"))
         session.flush()
         raise ZeroDivisionError
