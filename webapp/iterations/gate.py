@@ -83,15 +83,16 @@ def _guard_objections(before: Measured, after: Measured, names: Mapping[str, str
 
 
 def _small_sample(interval: Interval, needed: int | None) -> list[str]:
-    if interval.low > 0 or (interval.n >= FEW and needed is None):
-        return [] if interval.n >= FEW else [_few(interval.n)]
-    if needed is not None and needed > interval.n:
-        return [f"To be sure of a difference of this size would take about {needed - interval.n} more test questions."]
-    return [_few(interval.n)] if interval.n < FEW else []
-
-
-def _few(n: int) -> str:
-    return f"{n} test questions are few: about {FEW - n} more would make this comparison steadier (15 % of the labels become test questions)."
+    """What more test questions would tell; nothing when the interval leaves zero on one side of a set that is not small."""
+    if interval.n >= FEW and (interval.low > 0 or interval.high < 0 or needed is None):
+        return []
+    wanted = max(FEW, needed or 0) - interval.n
+    if interval.n < FEW:
+        return [
+            f"{interval.n} test {'question is' if interval.n == 1 else 'questions are'} few: about {wanted} more would make this "
+            "comparison steady (15 % of the labelled questions become test questions; gold questions can be imported)."
+        ]
+    return [f"To be sure of a difference of this size would take about {wanted} more test questions."] if wanted > 0 else []
 
 
 def _no_questions() -> str:

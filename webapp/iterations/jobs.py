@@ -40,7 +40,7 @@ def run_train(context: JobContext) -> dict[str, Any]:
     project, iteration = _load_rows(context)
     folder = home.absolute(iteration.path)
     folder.mkdir(parents=True, exist_ok=True)
-    context.report(0.01, "Freezing the dataset")
+    context.report(0.01, "Freezing the dataset, then loading the base model")
     dataset = _freeze_once(context, project, iteration)
     _write_config(folder, iteration, dataset)
     try:

@@ -52,7 +52,7 @@ class Filters:
 
 def formats(task: str) -> dict[str, str]:
     """Format name -> title, for a project's task."""
-    return GENERIC | {name: f"{name.upper()}: for other tools of this task" for name in get_task(task).EXPORTS}
+    return GENERIC | {name: f"{name.upper()}: what other tools for this task read" for name in get_task(task).EXPORTS}
 
 
 def suffix_of(format_name: str) -> str:
