@@ -49,7 +49,8 @@ def test_it_refuses_unequal_lengths() -> None:
 def test_a_noisy_small_gain_needs_more_questions_than_a_clear_one() -> None:
     noisy = questions_needed([0.0] * 10, [1, -1, 1, -1, 1, 0, 0, 0, 0, 0])
     clear = questions_needed([0.0] * 10, [1, 1, 1, 1, 1, 1, 1, 1, 0, 0])
-    assert noisy is not None and clear is not None
+    assert noisy is not None
+    assert clear is not None
     assert noisy > 100 > clear >= 10
 
 

@@ -1,6 +1,7 @@
 """Starting, refusing, triggering and resuming iterations, and their pages."""
 
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ from webapp.iterations.readiness import assess, changed_labels, newest_label
 from webapp.iterations.trigger import maybe_start
 from webapp.models import AuditEvent, Iteration, Job, Person, Project, Question, Release, db
 from webapp.projects import settings as project_settings
+
+
+@pytest.fixture(autouse=True)
+def _look_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.iterations.trigger.LOOK_AGAIN_S", 0.0)
 
 
 @pytest.fixture
@@ -112,6 +118,17 @@ def test_an_iteration_starts_by_itself_after_n_changed_labels_and_not_twice(labe
     assert maybe_start(project.id) is None  # one is on its way
     finish(started)
     assert maybe_start(project.id) is not None  # the next ten
+
+
+def test_a_label_from_the_annotate_page_starts_the_iteration_that_is_due(client: FlaskClient, labelled: Labelled):
+    with write() as session:
+        project_settings.update(session, labelled.project, train_after=9)
+    label_more(labelled, 3)
+    [question] = ask_more(labelled, 1, start=50)
+    form = {"submission_id": uuid.uuid4().hex, "version": "0", "decision": "unanswerable", "answer_id": str(question.answer_id)}
+    answer = client.post(f"/p/{labelled.project.id}/annotate/{question.id}", data=form)
+    assert answer.status_code < 400, answer.text
+    assert db.session.query(Iteration).one().config["reason"] == "After 9 changed labels."
 
 
 def test_a_held_iteration_is_not_started_again_at_the_next_label(labelled: Labelled):

@@ -21,8 +21,8 @@ from webapp.label.submission import Submission
 from webapp.models import AnswerPassage, Iteration, Job, Label, Passage, Person, Project, Question, db
 from webapp.projects import settings as project_settings
 from webapp.projects.service import create_project
-from webapp.releases.serving import LoadedRelease, describe, load_release
 from webapp.releases.service import champion_of
+from webapp.releases.serving import LoadedRelease, describe, load_release
 
 EPOCHS = 14.0
 

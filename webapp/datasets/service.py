@@ -63,7 +63,7 @@ def judged_labels(project_id: int) -> list[Judged]:
         .order_by(None)
         .order_by(Label.id)
     )  # fmt: skip
-    return [Judged(*row) for row in db.session.execute(statement)]
+    return [Judged(*tuple(row)) for row in db.session.execute(statement).all()]
 
 
 def decide_labels(project: Project) -> Decided:
@@ -189,4 +189,4 @@ def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> 
         .where(where).order_by(DatasetLabel.label_id).limit(page_size).offset((page - 1) * page_size)
     )  # fmt: skip
     numbers = db.session.scalars(select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number))
-    return Frozen(tuple(tuple(row) for row in db.session.execute(statement)), tuple(numbers), page, pages, total)
+    return Frozen(tuple((link, text, decision, bool(changed)) for link, text, decision, changed in db.session.execute(statement)), tuple(numbers), page, pages, total)

@@ -1,5 +1,7 @@
 """The export page: ask for a file, watch it being written, download it, and see which labels it does not hold and why."""
 
+from typing import Any
+
 from flask import Blueprint, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
@@ -45,7 +47,7 @@ def create(project_id: int) -> ResponseReturnValue:
     verdicts = [verdict for verdict in request.form.getlist("verdict") if verdict in CHOICES]
     if format_name not in formats(project.task):
         raise Invalid(f"{format_name!r} is not an export format here; choose one of {', '.join(formats(project.task))}.")
-    payload = {"format": format_name, "verdicts": verdicts, "person_id": request.form.get("person", type=int)}
+    payload: dict[str, Any] = {"format": format_name, "verdicts": verdicts, "person_id": request.form.get("person", type=int)}
     with write() as session:
         enqueue(session, "export", project_id=project.id, payload=payload, person=current_person(), priority=5)
         record(session, "label.export", project_id=project.id, **payload)

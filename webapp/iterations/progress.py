@@ -50,7 +50,7 @@ def curves(folder: Path) -> list[dict[str, Any]]:
 def chart(folder: Path, key: str, *, live: bool) -> dict[str, Any]:
     """One curve as the page's chart script wants it."""
     title = dict(CURVES)[key]
-    points = next((curve["points"] for curve in curves(folder) if curve["key"] == key), [])
+    points: list[list[float]] = next((curve["points"] for curve in curves(folder) if curve["key"] == key), [])
     found = {
         "x": "step", "y": title, "series": [{"name": title, "kind": "line", "points": points}], "live": live,
         "empty": "No point yet; the first comes within the first steps." if live else "This run wrote no such figures.",

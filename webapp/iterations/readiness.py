@@ -36,10 +36,6 @@ class Readiness:
     problem: str  # why it cannot start now; "" when it can
 
     @property
-    def is_due(self) -> bool:
-        return 0 < self.train_after <= min(self.changed, self.changed_since_last)
-
-    @property
     def line(self) -> str:
         if self.train_after == 0:
             return f"{self.changed} labels changed since the model in service was trained; iterations never start by themselves here."
@@ -100,11 +96,11 @@ def assess(project: Project) -> Readiness:
     return Readiness(changed, since_last, settings.train_after, find_problem(project))
 
 
-def count_changes(project: Project) -> tuple[int, int]:
+def count_changes(project: Project, *, at_most: int | None = None) -> tuple[int, int]:
     """Changed labels since the champion's training set, and since the last iteration's."""
     last = db.session.scalar(select(Iteration).where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1))
-    changed = changed_labels(project.id, _newest_label(_champion_iteration(project)))
-    return changed, changed_labels(project.id, _newest_label(last))
+    changed = changed_labels(project.id, _newest_label(_champion_iteration(project)), at_most=at_most)
+    return changed, changed_labels(project.id, _newest_label(last), at_most=at_most)
 
 
 def _newest_label(iteration: Iteration | None) -> int:
@@ -128,7 +124,13 @@ def newest_label(project_id: int) -> int:
     return db.session.scalar(select(func.max(Label.id)).where(Label.project_id == project_id)) or 0
 
 
-def changed_labels(project_id: int, newest: int) -> int:
+def is_due(project: Project) -> bool:
+    """Whether enough labels changed. Asked after every label, so it counts no further than it must."""
+    train_after = project_settings.read(project).train_after
+    return train_after > 0 and min(count_changes(project, at_most=train_after)) >= train_after
+
+
+def changed_labels(project_id: int, newest: int, *, at_most: int | None = None) -> int:
     """Decisions that are new, edited or undone since label ``newest``; skips and what came and went in between do not count."""
     superseding, first = aliased(Label), aliased(Label)
     is_current = ~select(superseding.id).where(superseding.supersedes_id == Label.id).exists()
@@ -137,7 +139,7 @@ def changed_labels(project_id: int, newest: int) -> int:
         .where(first.question_id == Label.question_id, first.person_id == Label.person_id, first.round == Label.round, first.id <= newest)
         .exists()
     )
-    statement = select(func.count()).select_from(Label).where(
+    changed = select(Label.id).where(
         Label.project_id == project_id, Label.id > newest, is_current, Label.verdict.not_in(("skip", "undo")) | began_before
     )
-    return db.session.scalar(statement) or 0
+    return db.session.scalar(select(func.count()).select_from(changed.limit(at_most).subquery())) or 0

@@ -1,15 +1,16 @@
 """The iterations page, one iteration live and afterwards, its curves, and the buttons: start, cancel, promote, hold."""
 
+from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, abort, jsonify, request, url_for
+from flask import Blueprint, Response, abort, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp import home
 from webapp.db import write
 from webapp.errors import Busy, Invalid
 from webapp.htmx import redirect_to, render
-from webapp.iterations import pages, progress, publish, service
+from webapp.iterations import pages, progress, publish, service, trigger
 from webapp.iterations.readiness import assess
 from webapp.jobs import service as job_service
 from webapp.models import Iteration, Project
@@ -17,6 +18,16 @@ from webapp.people.service import current_person, require
 from webapp.projects.service import project_or_404
 
 bp = Blueprint("iterations", __name__)
+
+
+@bp.after_app_request
+def start_when_due(response: Response) -> Response:
+    """Labels know nothing of iterations: whatever changed one by a form may have been the change that starts the next."""
+    is_change = request.method == "POST" and request.blueprint == "label" and request.endpoint != "label.take_next"
+    if is_change and response.status_code < HTTPStatus.BAD_REQUEST:
+        trigger.maybe_start((request.view_args or {}).get("project_id", 0))
+    return response
+
 
 DIRECTIONS = ("better", "worse", "same")
 
@@ -27,7 +38,7 @@ def index(project_id: int) -> ResponseReturnValue:
     return _index_page(project_or_404(project_id))
 
 
-def _index_page(project: Project, problem: str = "") -> ResponseReturnValue:
+def _index_page(project: Project, problem: str = "") -> Response:
     return render(
         "iterations/index.html", "iterations", project=project, readiness=assess(project), problem=problem,
         lines=pages.list_lines(project), running=service.running_iteration(project.id),
@@ -57,7 +68,7 @@ def show(project_id: int, number: int) -> ResponseReturnValue:
     return _page(project_or_404(project_id), service.iteration_or_404(project_id, number))
 
 
-def _page(project: Project, iteration: Iteration, errors: dict[str, str] | None = None) -> ResponseReturnValue:
+def _page(project: Project, iteration: Iteration, errors: dict[str, str] | None = None) -> Response:
     direction = request.args.get("show", "")
     direction = direction if direction in DIRECTIONS else ""
     return render(
