@@ -1,10 +1,11 @@
 """Fine-tuning any answerer on examples: from the model as it is, resumable at any moment, the best validation state kept."""
 
+import contextlib
 import errno
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from training.plan import fingerprint, plan_steps
 from training.trainer import Progress, Run, build_trainer
 from training.types import Example, FitConfig, Report, TrainingError
 
+PLAIN_ATTENTION_TOKENS = 320
 LEAST_LABELS = 4
 """Below this, a run learns nothing that its validation could show."""
 
@@ -107,12 +109,30 @@ def _train(run: Run) -> None:
     else:
         _restore_progress(run, checkpoint)
         run.report(checkpoints.step_of(checkpoint) / len(run), f"Resuming from {checkpoint.name}")
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    with quick_attention(run.answerer.model, longest=max(row.tokens for row in run.rows)):
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     _load_best(model, run)
     if run.config.method == "lora":
         model.save_pretrained(str(run.folder / "adapter"), safe_serialization=True, save_embedding_layers=False)
         run.answerer.model = model.merge_and_unload()
     run.answerer.model.eval()
+
+
+@contextlib.contextmanager
+def quick_attention(model: Any, *, longest: int) -> Iterator[None]:
+    """Plain attention products while training short rows on a processor.
+
+    There they are faster than the fused kernel, whose backward pass works in 32 bits; on long rows they take too much memory.
+    """
+    usual = model.config._attn_implementation
+    if model.device.type != "cpu" or longest > PLAIN_ATTENTION_TOKENS:
+        yield
+        return
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(usual)
 
 
 def _trainable(run: Run) -> Any:
