@@ -1,13 +1,14 @@
 """The web app: people, HTTP, the database, jobs and processes. This file only wires."""
 
 import importlib
-import importlib.util
 import os
 from pathlib import Path
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from webapp.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,8 +28,10 @@ CAPABILITIES = (
 )
 
 
-def create_base(settings: Settings) -> Flask:
+def create_base(settings: Settings) -> "Flask":
     """The app with its settings and database and nothing that answers HTTP: what the worker, engine and command line need."""
+    from flask import Flask
+
     from webapp import db as database
     from webapp.home import make_home, read_or_make_key
     from webapp.models import db
@@ -51,7 +54,7 @@ def create_base(settings: Settings) -> Flask:
     return app
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None) -> "Flask":
     """The web process's app."""
     from webapp import error_pages, htmx, security
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -75,6 +77,13 @@ def write() -> Iterator[Session]:
             raise
         finally:
             session.info["writing"] = False
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """The SQLite database as it is now, compact, in a new file; others may go on writing."""
+    with contextlib.closing(sqlite3.connect(source, isolation_level=None, timeout=15)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("VACUUM INTO ?", (str(target),))
 
 
 def _in_words(error: OperationalError) -> Exception:

@@ -7,10 +7,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
 
+from webapp.db import copy_database
 from webapp.errors import Invalid
-from webapp.home import home
+from webapp.home import database_path, home
 from webapp.models import db
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -50,5 +50,4 @@ def _copy_aside(revision: str) -> None:
         return
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
     target = home() / "backups" / f"before-upgrade-{revision}-{stamp}.sqlite3"
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM INTO :target"), {"target": str(target)})
+    copy_database(database_path(), target)

@@ -1,5 +1,6 @@
 """The release promise: promoted and rolled back in one transaction, refused when damaged, named by every answer."""
 
+import contextlib
 import shutil
 import threading
 import time
@@ -114,10 +115,8 @@ def test_twenty_promotions_at_once_leave_one_champion(app: Flask, served: Projec
     def promote_one(release: Release) -> None:
         with app.app_context():
             for _ in range(5):
-                try:
+                with contextlib.suppress(Invalid):  # it was the champion already
                     promote(db.session.get_one(Project, served.id), db.session.get_one(Release, release.id))
-                except Invalid:
-                    pass  # it was the champion already
 
     threads = [threading.Thread(target=promote_one, args=(release,)) for release in candidates]
     for thread in threads:

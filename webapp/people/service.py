@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import g, has_request_context, request
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.errors import Forbidden, Invalid, NotFound, SignInNeeded
@@ -21,6 +21,13 @@ IDLE_LIFE = dt.timedelta(hours=8)
 ABSOLUTE_LIFE = dt.timedelta(days=7)
 SEEN_EVERY = dt.timedelta(minutes=1)
 HOW_TO_GET_IN = "ask an administrator for a new one, or run `errata user link NAME` on the machine Errata runs on."
+
+# Built once: every request runs it.
+_SIGNED_IN = (
+    select(SignIn.id, SignIn.last_seen_at, Person.id, Person.name, Person.role)
+    .join(Person, Person.id == SignIn.person_id)
+    .where(SignIn.token_sha256 == bindparam("token"), SignIn.expires_at > bindparam("now"), Person.active)
+)
 
 # Sign-ins used since the last flush_seen(): a request never writes just because it was made.
 _seen: dict[int, dt.datetime] = {}
@@ -51,12 +58,7 @@ def current_person() -> SignedIn | None:
 
 
 def _find_signed_in(token: str) -> SignedIn | None:
-    query = (
-        select(SignIn.id, SignIn.last_seen_at, Person.id, Person.name, Person.role)
-        .join(Person, Person.id == SignIn.person_id)
-        .where(SignIn.token_sha256 == _sha256(token), SignIn.expires_at > now(), Person.active)
-    )
-    row = db.session.execute(query).first()
+    row = db.session.execute(_SIGNED_IN, {"token": _sha256(token), "now": now()}).first()
     if row is None:
         return None
     sign_in_id, last_seen_at, person_id, name, role = row

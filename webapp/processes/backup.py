@@ -8,6 +8,7 @@ import sqlalchemy
 from sqlalchemy import select, text
 
 from training.artefact import manifest_sha256, read_manifest, verify, writing
+from webapp.db import copy_database
 from webapp.errors import Damaged, Invalid
 from webapp.migrate import current_revision
 from webapp.models import CorpusIndex, Dataset, Release, db
@@ -24,8 +25,7 @@ def create_backup(home: Path, target: Path) -> dict[str, Any]:
         raise Invalid(f"{target} exists already; name a new folder for the backup.")
     about = {"schema": current_revision()}
     with writing(target, kind=KIND, about=about) as folder:
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM INTO :path"), {"path": str(folder / DATABASE)})
+        copy_database(home / DATABASE, folder / DATABASE)
         paths = _artefact_paths(folder / DATABASE)
         for path in paths:
             _copy_artefact(home / path, folder / path)
