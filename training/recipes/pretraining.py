@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the starter is made. ``minutes`` bounds the training alone; ``warm_up`` and ``easy`` are shares of them.
+    """How the starter is made. ``minutes`` bounds the training alone; ``warm_up`` and ``easy`` are shares of the pages' time.
 
     The model repeats rows of names until it does so with a loss below ``copied``, learns every token of short pages and their
     answers until ``warm_up``, the answers alone from then on, and meets pages of full length after ``easy``.
@@ -39,8 +39,8 @@ class Plan:
     rows: int = 16  # of names to copy, a process and step
     learning_rate: float = 6e-3
     copied: float = 0.5
-    warm_up: float = 0.3
-    easy: float = 0.4
+    warm_up: float = 0.12
+    easy: float = 0.25
     processes: int = 2
     seed: int = 7
 
@@ -68,7 +68,7 @@ def question_page(answerer: Any, random: Random, count: int, *, easy: bool) -> P
 def next_batch(
     answerer: Any, plan: Plan, random: Random, *, fraction: float, copies: bool
 ) -> dict[str, "torch.Tensor"]:
-    """The next rows or pages to learn from, by the fraction of the time that has gone and whether copying is learned."""
+    """The next rows or pages to learn from, by the fraction of the pages' time that has gone and whether copying is learned."""
     if not copies:
         return collate([copy_row(answerer.tokenizer, random) for _ in range(plan.rows)], answerer.padding)
     easy = fraction < plan.easy
@@ -78,8 +78,8 @@ def next_batch(
 
 
 def rate(plan: Plan, step: int, fraction: float) -> float:
-    """The learning rate: a linear rise over 50 steps, level for 40 % of the time, then a straight line down to 2 %."""
-    falling = min(1.0, max(0.0, (1 - fraction) / 0.6))
+    """The learning rate: a linear rise over 50 steps, level for 30 % of the pages' time, then a straight line down to 2 %."""
+    falling = min(1.0, max(0.0, (1 - fraction) / 0.7))
     return plan.learning_rate * min(1.0, (step + 1) / 50) * max(0.02, falling)
 
 
@@ -137,6 +137,7 @@ def train(answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callab
     model = answerer.model.train()
     optimizer = Optimizer(model, plan, rank)
     random, began, fraction, step, saved = Random(f"starter-{plan.seed}-{rank}"), time.monotonic(), 0.0, 0, 0.0
+    pages_began = 0.0
     losses: list[float] = []
     copies = False
     while fraction < 1:
@@ -144,13 +145,16 @@ def train(answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callab
             value = loss(model, next_batch(answerer, plan, random, fraction=fraction, copies=copies))
         value.backward()
         gone = time.monotonic() - began
-        fraction, mean = _average(model, (gone / (60 * plan.minutes), value.item()), plan.processes)
+        whole = 60 * plan.minutes
+        passed = (gone - pages_began) / (whole - pages_began) if copies else float(gone >= whole)
+        fraction, mean = _average(model, (passed, value.item()), plan.processes)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step(rate(plan, step, fraction))
         model.zero_grad(set_to_none=True)
         losses.append(mean)
         step += 1
-        copies = copies or (step >= 20 and sum(losses[-20:]) / 20 < plan.copied)
+        if not copies and step >= 20 and sum(losses[-20:]) / 20 < plan.copied:
+            copies, pages_began = True, gone
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(
                 f"The loss is {losses[-1]} at step {step}; start again with a smaller learning rate."
