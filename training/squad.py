@@ -84,8 +84,16 @@ def _row(value: dict[str, Any], *, context: Any, title: str) -> QuestionRow | No
     if not isinstance(question, str) or not isinstance(context, str) or not question.strip():
         return None
     given = [] if value.get("is_impossible") else value.get("answers") or []
-    answers = tuple((str(each.get("text", "")), each.get("start", each.get("answer_start"))) for each in given)
+    answers = tuple(_answer(each) for each in (given if isinstance(given, list) else [given]))
     return QuestionRow(str(value.get("id", "")), question, context, answers, str(title))
+
+
+def _answer(value: Any) -> tuple[str, int | None]:
+    """One answer given as an object or as its bare text."""
+    if not isinstance(value, dict):
+        return str(value), None
+    start = value.get("start", value.get("answer_start"))
+    return str(value.get("text", "")), start if isinstance(start, int) else None
 
 
 def _checked(row: QuestionRow | None, name: str, *, drop: Drop) -> Iterator[QuestionRow]:

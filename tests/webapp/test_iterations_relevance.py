@@ -1,0 +1,54 @@
+"""Which passages count as right for a gold row, and what the retrieval figures make of them."""
+
+import pytest
+
+from training.squad import QuestionRow
+from webapp.iterations.evaluation import score_retrieval
+from webapp.iterations.relevance import Sought, relevant_passages
+
+CONTEXT = "The kitchen of Bistro Luna opens at nine in the morning. The garden of Bistro Luna has twelve small green tables."
+HALVES = [(1, "The kitchen of Bistro Luna opens at nine in the morning."), (2, "The garden of Bistro Luna has twelve small green tables.")]
+
+
+def test_of_the_passages_of_a_context_the_one_with_the_answer_is_relevant():
+    assert relevant_passages([Sought("a", CONTEXT, ("nine",))], HALVES) == {"a": {1}}
+
+
+def test_the_same_words_in_another_text_are_not_relevant():
+    elsewhere = (3, "Cafe Sol closes at nine.")
+    assert relevant_passages([Sought("a", CONTEXT, ("nine",))], [*HALVES, elsewhere]) == {"a": {1}}
+
+
+def test_an_answer_cut_in_two_makes_every_part_of_its_context_relevant():
+    assert relevant_passages([Sought("a", CONTEXT, ("morning. The garden",))], HALVES) == {"a": {1, 2}}
+
+
+def test_without_a_context_any_passage_with_the_answer_is_relevant():
+    assert relevant_passages([Sought("a", "", ("green tables",))], HALVES) == {"a": {2}}
+
+
+def test_a_context_that_is_not_in_the_corpus_has_no_relevant_passage():
+    assert relevant_passages([Sought("a", "Nothing of this was ever imported here.", ("nine",))], HALVES) == {}
+
+
+def test_short_contexts_are_found_too():
+    assert relevant_passages([Sought("a", "Anna, Rome.", ("Rome",))], [(7, "Anna  Rome")]) == {"a": {7}}
+
+
+def test_the_figures_are_means_over_questions_the_corpus_can_answer():
+    rows = [
+        QuestionRow("1", "When?", CONTEXT, (("nine", 0),)),
+        QuestionRow("2", "How many tables?", CONTEXT, (("twelve", 0),)),
+        QuestionRow("3", "Who cooks?", CONTEXT, ()),
+        QuestionRow("4", "Where?", "A text that nobody imported, ever.", (("text", 2),)),
+    ]
+    metrics, counted = score_retrieval(rows, [[1, 2], [1, 2], [1, 2], [1, 2]], iter(HALVES))
+    assert counted == 2
+    assert metrics["recall_at_1"] == 0.5
+    assert metrics["recall_at_5"] == 1.0
+    assert metrics["mrr_at_10"] == pytest.approx(0.75)
+    assert metrics["ndcg_at_10"] == pytest.approx((1 + 0.6309) / 2, abs=1e-3)
+
+
+def test_nothing_to_judge_gives_no_figures():
+    assert score_retrieval([], [], iter(HALVES)) == ({}, 0)
