@@ -1,14 +1,18 @@
 """The real Hugging Face path on tiny models: all three architectures learn, predict, save and reload."""
 
 import dataclasses
+import functools
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import toys
 
 from training.answerers import load_answerer, rows
+from training.answerers.settings import Settings
 from training.tasks import get_task
-from training.types import Example, FitConfig, Input, Target, TrainingError
+from training.types import Example, FitConfig, Input, Prediction, Target, TrainingError
 
 QA = get_task("qa")
 KINDS = ["causal", "seq2seq", "span"]
@@ -19,30 +23,53 @@ CONFIGS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Taught:
+    """A model trained on the toy set and saved, with what it had said before being saved."""
+
+    folder: Path
+    settings: Settings
+    before: float
+    inputs: list[Input]
+    predictions: list[Prediction]
+    points: list[dict[str, float]]
+
+
+TEST = toys.toy_golds(60, seed=7)
+
+
+@pytest.fixture(scope="module")
+def taught(tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Taught]:
+    def teach(kind: str) -> Taught:
+        folder = tmp_path_factory.mktemp("taught")
+        answerer = load_answerer(tiny_models[kind], QA)
+        inputs = [Input(gold.id, gold.text, gold.passages) for gold in TEST]
+        before = QA.score(QA.predict(answerer, inputs), TEST)["f1"]
+        points: list[dict[str, float]] = []
+        QA.fit(
+            answerer, toys.toy_examples(300), toys.toy_golds(40), folder=folder / "run", config=CONFIGS[kind],
+            report=lambda *_: None, log=points.append,
+        )
+        answerer.save(folder / "saved")
+        return Taught(folder / "saved", answerer.settings, before, inputs, QA.predict(answerer, inputs), points)
+
+    return functools.cache(teach)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_learns_predicts_saves_and_reloads(kind: str, tiny_models: dict[str, Path], tmp_path: Path) -> None:
-    answerer = load_answerer(tiny_models[kind], QA)
-    test = toys.toy_golds(60, seed=7)
-    inputs = [Input(gold.id, gold.text, gold.passages) for gold in test]
-    before = QA.score(QA.predict(answerer, inputs), test)["f1"]
-    points: list[dict[str, float]] = []
-    QA.fit(
-        answerer, toys.toy_examples(300), toys.toy_golds(40), folder=tmp_path / "run", config=CONFIGS[kind],
-        report=lambda *_: None, log=points.append,
-    )
-    predictions = QA.predict(answerer, inputs)
-    scores = QA.score(predictions, test)
-    assert scores["f1"] > 0.9 > before
+def test_it_learns_predicts_saves_and_reloads(kind: str, taught: Callable[[str], Taught]) -> None:
+    run = taught(kind)
+    scores = QA.score(run.predictions, TEST)
+    assert scores["f1"] > 0.9 > run.before
     assert scores["unanswerable_accuracy"] > 0.9
-    assert any("validation_f1" in point for point in points)
-    assert any("perplexity" in point for point in points)
-    answerer.save(tmp_path / "saved")
-    reloaded = load_answerer(tmp_path / "saved", QA)
-    assert reloaded.settings == answerer.settings
-    assert QA.predict(reloaded, inputs) == predictions
-    shown = next(each for each in predictions if each.answerable)
+    assert any("validation_f1" in point for point in run.points)
+    assert any("perplexity" in point for point in run.points)
+    reloaded = load_answerer(run.folder, QA)
+    assert reloaded.settings == run.settings
+    assert QA.predict(reloaded, run.inputs) == run.predictions
+    shown = next(each for each in run.predictions if each.answerable)
     assert shown.start is not None
-    assert inputs[predictions.index(shown)].passages[shown.passage][shown.start : shown.end] == shown.text
+    assert run.inputs[run.predictions.index(shown)].passages[shown.passage or 0][shown.start : shown.end] == shown.text
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,18 +94,14 @@ def test_a_passage_longer_than_the_window_is_read(kind: str, tiny_models: dict[s
     assert reading.log_probability < 0.0
 
 
-def test_a_span_model_finds_an_answer_beyond_its_first_window(tiny_span: Path, tmp_path: Path) -> None:
+def test_a_span_model_reads_all_of_a_long_passage_in_overlapping_windows(tiny_span: Path) -> None:
     answerer = load_answerer(tiny_span, QA)
-    QA.fit(
-        answerer, toys.toy_examples(300), (), folder=tmp_path, config=CONFIGS["span"], report=lambda *_: None,
-        log=lambda _: None,
-    )
-    passage = "lives in . " * 150 + "Anna lives in Rome ."
-    found = [reading.text for reading in answerer.read([("Where does Anna live ?", passage)])]
+    passage = "Anna lives in Rome . " * 150
     windows = answerer.windows([("Where does Anna live ?", passage)])
-    assert len(windows) > 2
-    assert max(end for window in windows for _, end in window.offsets) == len(passage)
-    assert len(found) == 1
+    assert max(len(window.input_ids) for window in windows) == answerer.window
+    for window, following in itertools.pairwise(windows):
+        assert following.offsets[0][0] < window.offsets[-1][0]
+    assert windows[-1].offsets[-1][1] == len(passage.rstrip())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,12 +177,8 @@ def test_a_negative_weight_pushes_away_and_stays_bounded(tiny_span: Path) -> Non
     assert 0.0 < loss.item() < 12.0
 
 
-def test_the_best_passage_is_chosen_and_earlier_rank_breaks_ties(tiny_span: Path, tmp_path: Path) -> None:
-    answerer = load_answerer(tiny_span, QA)
-    QA.fit(
-        answerer, toys.toy_examples(300), toys.toy_golds(40), folder=tmp_path, config=CONFIGS["span"],
-        report=lambda *_: None, log=lambda _: None,
-    )
+def test_the_best_passage_is_chosen_and_earlier_rank_breaks_ties(taught: Callable[[str], Taught]) -> None:
+    answerer = load_answerer(taught("span").folder, QA)
     wrong, right = "Boris works as a pilot .", "Anna lives in Rome ."
     chosen = QA.predict(answerer, [Input("1", "Where does Anna live ?", (wrong, right, right))])[0]
     assert (chosen.text, chosen.passage) == ("Rome", 1)
@@ -171,7 +190,7 @@ def test_the_best_passage_is_chosen_and_earlier_rank_breaks_ties(tiny_span: Path
 
 def test_a_low_rank_adapter_learns_and_is_saved_whole(tiny_span: Path, tmp_path: Path) -> None:
     answerer = load_answerer(tiny_span, QA)
-    config = dataclasses.replace(CONFIGS["span"], method="lora", epochs=6, learning_rate=3e-3)
+    config = dataclasses.replace(CONFIGS["span"], method="lora", epochs=4, learning_rate=3e-3)
     QA.fit(
         answerer, toys.toy_examples(300), toys.toy_golds(40), folder=tmp_path / "run", config=config,
         report=lambda *_: None, log=lambda _: None,
