@@ -2,10 +2,11 @@
 
 import datetime as dt
 import threading
+from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, update
 
 from tests.webapp.queue_rows import add_queue, decide, labels_of, next_page, person_named, set_project, take
 from webapp.ask import queue
@@ -136,8 +137,14 @@ def test_a_skipped_question_stays_in_the_queue_of_others(
 def test_taking_the_next_question_reads_the_queue_in_its_order(app: Flask, project: Project, person: Person) -> None:
     """The index gives the front of the queue: no sort, and no walk over all questions."""
     add_queue(project, 1)
-    statement = queue._front(project, person).compile(db.engine, compile_kwargs={"literal_binds": False})
-    plan = db.session.connection().execute(text(f"EXPLAIN QUERY PLAN {statement}"), statement.params).all()  # type: ignore[arg-type]
-    words = " ".join(str(row) for row in plan)
-    assert "question_queue" in words
-    assert "TEMP B-TREE" not in words
+    issued: list[tuple[str, Any]] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *call: issued.append((call[2], call[3])))
+    with write() as session:
+        assert queue.take_next(session, session.get_one(Project, project.id), person) is not None
+    statement, parameters = next(one for one in issued if one[0].startswith("UPDATE question"))
+    plan = " ".join(
+        str(row) for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    )
+    assert "question_queue" in plan
+    assert "TEMP B-TREE" not in plan
+    assert "SCAN question" not in plan

@@ -37,7 +37,9 @@ def test_a_database_of_a_newer_version_is_refused_and_not_touched(app: Flask) ->
         migrate.upgrade_database()
 
 
-def test_an_older_database_is_copied_before_it_is_changed(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_database_is_copied_before_it_is_changed(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = _with_another_migration(tmp_path, "op.add_column('person', sa.Column('shoe', sa.Integer()))")
     monkeypatch.setattr(migrate, "FOLDER", folder)
     assert migrate.upgrade_database()
@@ -46,8 +48,12 @@ def test_an_older_database_is_copied_before_it_is_changed(app: Flask, tmp_path: 
     assert "shoe" not in _columns(copy)
 
 
-def test_an_upgrade_that_fails_half_way_changes_nothing(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = _with_another_migration(tmp_path, "op.add_column('person', sa.Column('shoe', sa.Integer())); raise RuntimeError('half way')")
+def test_an_upgrade_that_fails_half_way_changes_nothing(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _with_another_migration(
+        tmp_path, "op.add_column('person', sa.Column('shoe', sa.Integer())); raise RuntimeError('half way')"
+    )
     monkeypatch.setattr(migrate, "FOLDER", folder)
     with pytest.raises(RuntimeError, match="half way"):
         migrate.upgrade_database()

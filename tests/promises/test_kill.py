@@ -1,0 +1,200 @@
+"""``kill -9`` of web, engine and worker while people label and a model learns: no acknowledged label is lost, none is doubled."""
+
+import datetime as dt
+import http.client
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from tests.webapp import toy_loop
+from webapp.db import write
+from webapp.iterations import service as iterations
+from webapp.models import Iteration, Job, Label, Process, Project, Question, Release, db, now
+from webapp.projects import settings as project_settings
+from webapp.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+FIELD = re.compile(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
+ACTION = re.compile(r'action="(/p/\d+/annotate/(\d+))"')
+
+pytestmark = pytest.mark.kill
+
+
+def until(condition: Callable[[], Any], *, seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        db.session.rollback()
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("It did not happen in time.")
+
+
+def pid_of(name: str) -> int:
+    pid: int = until(lambda: db.session.scalar(select(Process.pid).where(Process.name == name)), seconds=30)
+    return pid
+
+
+def kill(name: str) -> int:
+    pid = pid_of(name)
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+class Browser:
+    """A browser whose page keeps a decision and sends the very same form again until the server says that it is saved."""
+
+    def __init__(self, address: str) -> None:
+        self.address = urlsplit(address)
+        self.cookies: dict[str, str] = {}
+        self.failures = 0
+
+    def send(self, method: str, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.address.port or 0, timeout=15)
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Cookie": cookies, "HX-Request": "true", "Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            connection.request(method, path, urlencode(form or {}), headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        for cookie in response.headers.get_all("Set-Cookie") or []:
+            name, _, value = cookie.split(";")[0].partition("=")
+            self.cookies[name] = value
+        return response.status, text
+
+    def send_until_answered(self, method: str, path: str, form: dict[str, str] | None = None) -> str:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                status, text = self.send(method, path, form)
+            except (OSError, http.client.HTTPException):
+                self.failures += 1
+                time.sleep(0.2)
+                continue
+            assert status in (200, 204, 303), text
+            return text
+        raise AssertionError("The server did not come back.")
+
+    def sign_in(self) -> None:
+        path = f"{self.address.path}?{self.address.query}"
+        self.send_until_answered("POST", "/sign-in", dict(FIELD.findall(self.send_until_answered("GET", path))))
+
+
+@pytest.fixture
+def project(app: Flask, tmp_path: Path) -> Project:
+    found = toy_loop.make_project(tmp_path / "toy")
+    with write() as session:
+        project_settings.update(session, found, epochs=60.0)
+    toy_loop.answer_queue(found, toy_loop.load_champion(found))
+    return found
+
+
+@pytest.fixture
+def address(project: Project, settings: Settings) -> Iterator[str]:
+    """Everything that ``errata serve`` starts, and its sign-in link."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ERRATA_")}
+    environ |= {
+        "ERRATA_HOME": str(settings.home),
+        "ERRATA_TORCH_THREADS": "1",
+        "ERRATA_OPEN_BROWSER": "no",
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [sys.executable, "-m", "webapp.cli", "serve", "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
+    lines: queue.Queue[str] = queue.Queue()
+    assert process.stdout is not None
+    threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True).start()
+    try:
+        yield lines.get(timeout=40).split()[-1]
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def decide_all(browser: Browser, project: Project, *, before: Callable[[int], None]) -> dict[str, int]:
+    """Answer the whole queue; returns submission -> question of every decision that the server acknowledged."""
+    acknowledged: dict[str, int] = {}
+    page = browser.send_until_answered("GET", f"/p/{project.id}/annotate")
+    token = dict(FIELD.findall(page))["csrf_token"]
+    page = browser.send_until_answered("POST", f"/p/{project.id}/annotate/next", {"csrf_token": token})
+    answers = toy_loop.right_answers()
+    while found := ACTION.search(page):
+        form = dict(FIELD.findall(page))
+        question = db.session.get_one(Question, int(found[2]))
+        form |= {
+            "decision": "correct",
+            "text": answers[question.text],
+            "passage": str(toy_loop.right_passage(question).id),
+        }
+        db.session.rollback()
+        before(len(acknowledged))
+        page = browser.send_until_answered("POST", found[1], form)
+        acknowledged[form["submission_id"]] = question.id
+    return acknowledged
+
+
+def stored() -> dict[str, int]:
+    db.session.rollback()
+    return dict(db.session.execute(select(Label.submission_id, Label.question_id)).tuples().all())
+
+
+def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: str, project: Project):
+    browser = Browser(address)
+    browser.sign_in()
+    killed: dict[str, int] = {}
+
+    def disturb(done: int) -> None:
+        name = {3: "engine", 6: "web", 9: "worker", 15: "web"}.get(done)
+        if name == "web":  # while the next form is on its way
+            threading.Timer(0.004, os.kill, (pid_of("web"), signal.SIGKILL)).start()
+        elif name:
+            killed[name] = kill(name)
+
+    acknowledged = decide_all(browser, project, before=disturb)
+    assert browser.failures > 0  # the server was really away
+    assert len(acknowledged) == len(toy_loop.right_answers())
+    assert stored() == acknowledged
+    assert len(set(acknowledged.values())) == len(acknowledged)
+    for name, pid in killed.items():
+        until(lambda name=name, pid=pid: pid_of(name) != pid, seconds=30)
+
+    with write() as session:
+        iteration = iterations.start(session, project, person=None)
+    begun = select(Job).where(Job.id == iteration.job_id, Job.state == "running", Job.fraction > 0.05)
+    until(lambda: db.session.scalar(begun), seconds=60)
+    kill("worker")
+    forget_worker(iteration.job_id)
+    ended = (
+        select(Job)
+        .where(Job.id == iteration.job_id, Job.finished_at.is_not(None))
+        .execution_options(populate_existing=True)
+    )
+    job = until(lambda: db.session.scalar(ended), seconds=90)
+    assert (job.state, job.error) == ("succeeded", "")
+    assert job.attempt == 2
+    assert stored() == acknowledged
+    made = select(func.count()).select_from(Release).where(Release.iteration_id == iteration.id)
+    assert db.session.scalar(made) == 1
+    assert db.session.scalar(select(func.count()).select_from(Iteration)) == 1
+
+
+def forget_worker(job_id: int) -> None:
+    """As if the thirty seconds had passed after which a silent worker's job goes to another."""
+    with write() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(heartbeat_at=now() - dt.timedelta(minutes=1)))
