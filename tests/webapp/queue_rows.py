@@ -94,11 +94,19 @@ def form_of(page: str) -> dict[str, str]:
     return fields
 
 
+def next_page(client: FlaskClient, project: Project) -> str:
+    """As without a script: the button, the redirect, the page."""
+    response = client.post(f"/p/{project.id}/annotate/next")
+    assert response.status_code == 303, response.text
+    page: str = client.get(response.headers["Location"]).text
+    return page
+
+
 def take(client: FlaskClient, project: Project) -> tuple[int, dict[str, str]]:
     """The next question's id and its form, through the front door."""
     import re
 
-    page = client.post(f"/p/{project.id}/annotate/next", follow_redirects=True).text
+    page = next_page(client, project)
     found = re.search(r'data-question="(\d+)"', page)
     assert found, page
     return int(found.group(1)), form_of(page)

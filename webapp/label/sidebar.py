@@ -43,7 +43,7 @@ class NextIteration:
 
 def queue_progress(session: Session, project: Project) -> Progress:
     by_state = select(Question.state, func.count()).where(Question.project_id == project.id).group_by(Question.state)
-    counts = dict(session.execute(by_state).tuples().all())
+    counts = {state: count for state, count in session.execute(by_state)}
     return Progress(counts.get("done", 0), sum(counts.values()))
 
 

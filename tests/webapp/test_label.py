@@ -1,0 +1,223 @@
+"""Deciding: the rules of each verdict, what is shown before and after, and the page's fragments."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.webapp.queue_rows import (
+    PARKING, PATIO, add_answer, add_passages, add_question, add_queue, add_release, decide, labels_of, next_page, take,
+)  # fmt: skip
+from webapp.label.difference import edit_distance, word_changes
+from webapp.label.highlight import cut
+from webapp.models import Project, Question, Release, db
+
+HTMX = {"HX-Request": "true"}
+
+
+def test_accept_stores_the_answer_and_what_was_shown(client: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    decide(client, project, question, form, "accept", reason="It says so.")
+    label = labels_of(project)[0]
+    shown = db.session.get_one(Question, question).answer_id
+    assert (label.verdict, label.text, label.answer_id) == ("accept", "Yes, dogs are welcome at Kavo Bistro.", shown)
+    assert (label.reason, label.edit_distance) == ("It says so.", 0)
+    assert 0 <= label.seconds < 60
+
+
+def test_correct_stores_the_words_the_passage_and_the_evidence(client: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    page = client.get(f"/p/{project.id}/annotate").text
+    passage = _first_passage(page)
+    span = {"passage": passage, "evidence_passage": passage, "start": 30, "end": 44}
+    decide(client, project, question, form | span, "correct", text="They turned us")
+    label = labels_of(project)[0]
+    assert (label.text, label.passage_id, PATIO[label.start : label.end]) == ("They turned us", int(passage), "They turned us")
+    assert label.edit_distance == edit_distance("Yes, dogs are welcome at Kavo Bistro.", "They turned us") > 0
+
+
+def _first_passage(page: str) -> str:
+    return page.split('data-passage="')[1].split('"')[0]
+
+
+def test_evidence_of_another_passage_than_the_chosen_one_is_left_out(client: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    first, second = [part.split('"')[0] for part in client.get(f"/p/{project.id}/annotate").text.split('data-passage="')[1:]]
+    span = {"passage": second, "evidence_passage": first, "start": 0, "end": 5}
+    decide(client, project, question, form | span, "wrong_passage")
+    label = labels_of(project)[0]
+    assert (label.passage_id, label.start, label.end) == (int(second), None, None)
+
+
+@pytest.mark.parametrize("decision", ["wrong_answer", "wrong_passage", "unanswerable"])
+def test_a_rejection_says_why(client: FlaskClient, project: Project, decision: str) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    decide(client, project, question, form, decision, text="Not kept.")
+    label = labels_of(project)[0]
+    assert (label.verdict, label.reject_reason, label.text) == ("reject", decision, "")
+
+
+def test_accepting_not_answerable_means_that_it_is_right(client: FlaskClient, project: Project) -> None:
+    add_queue(project, 1, answer="")
+    question, form = take(client, project)
+    assert "Not answerable from these passages." in client.get(f"/p/{project.id}/annotate").text
+    decide(client, project, question, form, "accept")
+    assert [(label.verdict, label.text) for label in labels_of(project)] == [("accept", "")]
+
+
+def test_accept_needs_an_answer(client: FlaskClient, project: Project) -> None:
+    add_release(project)
+    add_question(project, "Who cooks?")
+    question, form = take(client, project)
+    refused = decide(client, project, question, form, "accept")
+    assert refused.status_code == 400
+    assert "There is no answer to accept yet" in refused.text
+    assert labels_of(project) == []
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("   ", "A correction needs the right answer in words."),
+    ("Yes, dogs are welcome at Kavo Bistro.", "change it, or press Accept"),
+    ("x" * 20_001, "20,001 characters where at most 20,000 fit"),
+])  # fmt: skip
+def test_a_correction_that_does_not_fit_keeps_what_was_typed(client: FlaskClient, project: Project, text: str, sentence: str) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    refused = decide(client, project, question, form, "correct", text=text, reason="My reason stays.", headers=HTMX)
+    assert refused.status_code == 400
+    assert sentence in refused.text.replace("&#39;", "'")
+    assert "My reason stays." in refused.text
+    assert text.strip() in refused.text
+    assert labels_of(project) == []
+
+
+@pytest.mark.parametrize("change", [
+    {"decision": "delete"}, {"version": "x"}, {"passage": "999999"}, {"submission_id": ""}, {"answer_id": "99999"},
+    {"passage": "1", "evidence_passage": "1", "start": "5", "end": "100000"}, {"passage": "-1"},
+])  # fmt: skip
+def test_a_form_that_is_none_of_ours_saves_nothing_and_says_so(client: FlaskClient, project: Project, change: dict[str, str]) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    form = form | {"decision": "accept"} | change
+    refused = client.post(f"/p/{project.id}/annotate/{question}", data=form)
+    assert refused.status_code == 400
+    assert 'role="alert"' in refused.text
+    assert labels_of(project) == []
+
+
+def test_a_question_of_another_project_is_not_found(client: FlaskClient, project: Project) -> None:
+    from webapp.db import write
+    from webapp.projects.service import create_project
+
+    add_queue(project, 1)
+    question, form = take(client, project)
+    with write() as rows:
+        other = create_project(rows, "Other", embedder="hash")
+    assert decide(client, other, question, form, "accept").status_code == 404
+    assert client.get(f"/p/{other.id}/annotate/{question}").status_code == 404
+    assert labels_of(project) == []
+
+
+def test_one_request_saves_and_brings_the_next_question(client: FlaskClient, project: Project) -> None:
+    first, second = add_queue(project, 2)
+    question, form = take(client, project)
+    page = decide(client, project, question, form, "accept", headers=HTMX)
+    assert page.status_code == 200
+    assert f'data-question="{second}"' in page.text
+    assert "<html" not in page.text
+    assert page.headers["HX-Replace-Url"] == f"/p/{project.id}/annotate"
+    assert "HX-Request" in page.headers["Vary"]
+    assert db.session.get_one(Question, second).lease_person_id is not None
+
+
+def test_a_stranger_sees_and_decides_nothing(anonymous: FlaskClient, client: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    assert anonymous.get(f"/p/{project.id}/annotate").status_code == 401
+    assert decide(anonymous, project, question, form, "accept").status_code in (401, 403)
+    assert labels_of(project) == []
+
+
+def test_deciding_takes_only_post(client: FlaskClient, project: Project) -> None:
+    assert client.get(f"/p/{project.id}/annotate/next").status_code == 405
+    assert client.get(f"/p/{project.id}/annotate/undo").status_code == 405
+
+
+def test_an_answer_of_an_older_release_is_marked(client: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    take(client, project)
+    assert "older answer" not in client.get(f"/p/{project.id}/annotate").text
+    newer = add_release(project)
+    assert isinstance(newer, Release)
+    assert "Release 2 is in service now" in client.get(f"/p/{project.id}/annotate").text
+
+
+def test_passages_come_in_rank_order_with_scores_terms_and_evidence(client: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    take(client, project)
+    page = client.get(f"/p/{project.id}/annotate").text
+    assert page.index("They turned us away") < page.index("has a large car park")
+    assert "<mark>They turned us away because of the </mark><mark><u>dog</u></mark>" in page
+    assert "0.83 · used for the answer" in page
+    assert "<u>Kavo</u> Bistro has a large" in page
+
+
+def test_the_progress_counts_labelled_questions_and_the_next_iteration_changed_labels(client: FlaskClient, project: Project) -> None:
+    add_queue(project, 3)
+    for decision in ("accept", "skip"):
+        question, form = take(client, project)
+        decide(client, project, question, form, decision)
+    page = next_page(client, project)
+    assert "1 of 3 questions labelled" in page
+    assert "1 of 50 labels" in page
+
+
+def test_empty_states_say_what_to_do_next(client: FlaskClient, project: Project) -> None:
+    address = f"/p/{project.id}/annotate"
+    assert "Add documents" in client.get(address).text
+    passages = add_passages(project, PATIO)
+    assert "The index is not built yet" in client.get(address).text
+    release = add_release(project)
+    assert "No questions yet" in client.get(address).text
+    add_answer(add_question(project, "Dogs?"), release, "No", passages)
+    assert "Next question" in client.get(address).text
+    question, form = take(client, project)
+    decide(client, project, question, form, "accept")
+    assert "All done for now" in client.get(address).text
+
+
+def test_text_from_people_and_files_is_only_text(client: FlaskClient, project: Project) -> None:
+    bad = "<img src=x onerror=alert(1)>"
+    release = add_release(project)
+    passages = add_passages(project, f"{bad} {PARKING}", title=bad)
+    add_answer(add_question(project, bad), release, bad, passages, start=0, end=len(bad))
+    question, form = take(client, project)
+    pages = [client.get(f"/p/{project.id}/annotate").text]
+    decide(client, project, question, form, "correct", text=f"{bad} {bad}", reason=bad)
+    label = labels_of(project)[0]
+    pages += [client.get(address).text for address in (
+        f"/p/{project.id}/labels", f"/p/{project.id}/labels/{label.id}", f"/p/{project.id}/annotate/{question}")]  # fmt: skip
+    for page in pages:
+        assert "<img" not in page
+        assert "&lt;img" in page
+
+
+def test_a_cut_passage_reads_as_before_and_counts_code_points() -> None:
+    text = "Zoë 😀 says: the dog, the DOG and a dogma."
+    pieces = cut(text, evidence=(4, 10), terms=("dog", "zoë"))
+    assert "".join(piece.text for piece in pieces) == text
+    assert "".join(piece.text for piece in pieces if piece.is_evidence) == "😀 says"
+    assert [piece.text for piece in pieces if piece.is_term] == ["Zoë", "dog", "DOG"]
+
+
+def test_a_difference_reads_as_the_new_text_without_what_is_gone() -> None:
+    changes = word_changes("Yes, dogs are welcome at Kavo Bistro.", "No, Kavo Bistro does not allow dogs.")
+    assert "".join(change.text for change in changes if change.kind != "gone") == "No, Kavo Bistro does not allow dogs."
+    assert [(change.kind, change.text.strip()) for change in changes][:3] == [("gone", "Yes"), ("new", "No"), ("same", ",")]
+
+
+@pytest.mark.parametrize(("old", "new", "distance"), [("kitten", "sitting", 3), ("", "abc", 3), ("same", "same", 0), ("ab", "ba", 2)])
+def test_the_edit_distance_is_levenshteins(old: str, new: str, distance: int) -> None:
+    assert edit_distance(old, new) == distance

@@ -1,0 +1,114 @@
+"""The list of labels, one label with its trace, and the ask page."""
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert
+
+from tests.webapp.queue_rows import add_queue, decide, form_of, labels_of, person_named, take
+from webapp.db import write
+from webapp.models import Dataset, DatasetLabel, Label, Project, db
+
+
+def label_all(client: FlaskClient, project: Project, *decisions: str) -> None:
+    add_queue(project, len(decisions))
+    for decision in decisions:
+        question, form = take(client, project)
+        text = f"Right answer of {decision} {question}" if decision == "correct" else ""
+        decide(client, project, question, form, decision, text=text)
+
+
+def test_no_labels_says_where_to_begin(client: FlaskClient, project: Project) -> None:
+    assert "Start labelling" in client.get(f"/p/{project.id}/labels").text
+
+
+def test_the_list_filters_by_decision_person_text_and_release(
+    client: FlaskClient, annotator: FlaskClient, project: Project
+) -> None:
+    label_all(client, project, "accept", "correct", "wrong_passage")
+    address = f"/p/{project.id}/labels"
+    assert client.get(address).text.count("/labels/") == 3
+    assert client.get(f"{address}?decision=wrong_passage").text.count("/labels/") == 1
+    assert "Right answer of correct" in client.get(f"{address}?q=RIGHT+answer").text
+    assert client.get(f"{address}?q=RIGHT+answer").text.count("/labels/") == 1
+    assert client.get(f"{address}?release=1").text.count("/labels/") == 3
+    assert "No label fits" in client.get(f"{address}?release=7").text
+    assert client.get(f"{address}?person={person_named('Ada').id}").text.count("/labels/") == 3
+    assert "No label fits" in client.get(f"{address}?person={person_named('Ben').id}").text
+    assert client.get(f"{address}?decision=%27%3B--&person=x&before=x&sort=password").status_code == 200
+
+
+def test_the_list_shows_what_counts_now_or_every_version(client: FlaskClient, project: Project) -> None:
+    label_all(client, project, "accept")
+    question = labels_of(project)[0].question_id
+    form = form_of(client.get(f"/p/{project.id}/annotate/{question}").text)
+    decide(client, project, question, form, "unanswerable")
+    address = f"/p/{project.id}/labels"
+    assert client.get(address).text.count("/labels/") == 1
+    everything = client.get(f"{address}?history=all").text
+    assert everything.count("/labels/") == 2
+    assert "replaced" in everything
+
+
+def test_pages_of_the_list_lead_on_and_back(client: FlaskClient, project: Project) -> None:
+    questions = add_queue(project, 120)
+    ada = person_named("Ada").id
+    with write() as session:
+        session.execute(insert(Label), [
+            {"project_id": project.id, "question_id": question, "person_id": ada, "submission_id": f"row-{question:08}", "verdict": "accept"}
+            for question in questions
+        ])  # fmt: skip
+    seen: list[str] = []
+    address: str | None = f"/p/{project.id}/labels"
+    while address:
+        page = client.get(address).text
+        seen += [part.split('"')[0] for part in page.split(f'/p/{project.id}/labels/')[1:]]
+        address = page.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&") if 'rel="next"' in page else None
+    assert len(seen) == len(set(seen)) == 120
+    back = page.split('rel="prev" href="')[1].split('"')[0].replace("&amp;", "&")
+    assert client.get(back).text.count(f"/p/{project.id}/labels/") == 50
+
+
+def test_a_label_traces_back_to_what_the_model_had_shown_and_on_to_what_learned_from_it(
+    client: FlaskClient, project: Project
+) -> None:
+    label_all(client, project, "correct")
+    label = labels_of(project)[0]
+    with write() as session:
+        dataset = Dataset(project_id=project.id, path="none", fingerprint="0" * 64)
+        session.add(dataset)
+        session.flush()
+        session.add(DatasetLabel(dataset_id=dataset.id, label_id=label.id, split="train", kind="correct"))
+    page = client.get(f"/p/{project.id}/labels/{label.id}").text
+    assert "Release 1 had said" in page
+    assert "prompt qa-1" in page
+    assert "They turned us away" in page
+    assert "<del>" in page
+    assert "Right answer of correct" in page
+    assert "train, as correct" in page
+    assert "Change it" in page
+
+
+def test_other_peoples_labels_are_shown_as_theirs(client: FlaskClient, annotator: FlaskClient, project: Project) -> None:
+    label_all(client, project, "accept")
+    label = labels_of(project)[0]
+    assert "Give a second opinion" in annotator.get(f"/p/{project.id}/labels/{label.id}").text
+
+
+@pytest.mark.parametrize("address", ["labels/999", "annotate/999"])
+def test_what_is_not_there_is_not_found(client: FlaskClient, project: Project, address: str) -> None:
+    assert client.get(f"/p/{project.id}/{address}").status_code == 404
+
+
+def test_strangers_see_no_labels(anonymous: FlaskClient, project: Project) -> None:
+    assert anonymous.get(f"/p/{project.id}/labels").status_code == 401
+
+
+def test_a_label_of_another_project_is_not_found(client: FlaskClient, project: Project) -> None:
+    from webapp.projects.service import create_project
+
+    label_all(client, project, "accept")
+    label = labels_of(project)[0].id
+    with write() as rows:
+        other = create_project(rows, "Other", embedder="hash")
+    db.session.rollback()
+    assert client.get(f"/p/{other.id}/labels/{label}").status_code == 404
