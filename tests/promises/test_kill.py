@@ -100,7 +100,7 @@ class Browser:
 def project(app: Flask, tmp_path: Path) -> Project:
     found = toy_loop.make_project(tmp_path / "toy")
     with write() as session:
-        project_settings.update(session, found, epochs=60.0)
+        project_settings.update(session, found, epochs=30.0)
     toy_loop.answer_queue(found, toy_loop.load_champion(found))
     return found
 
@@ -151,7 +151,7 @@ def decide_all(browser: Browser, project: Project, *, before: Callable[[int], No
 
 def stored() -> dict[str, int]:
     db.session.rollback()
-    return dict(db.session.execute(select(Label.submission_id, Label.question_id)).tuples().all())
+    return {submission: question for submission, question in db.session.execute(select(Label.submission_id, Label.question_id))}
 
 
 def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: str, project: Project):
