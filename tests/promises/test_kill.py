@@ -151,7 +151,10 @@ def decide_all(browser: Browser, project: Project, *, before: Callable[[int], No
 
 def stored() -> dict[str, int]:
     db.session.rollback()
-    return {submission: question for submission, question in db.session.execute(select(Label.submission_id, Label.question_id))}
+    return {
+        submission: question
+        for submission, question in db.session.execute(select(Label.submission_id, Label.question_id))
+    }
 
 
 def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: str, project: Project):

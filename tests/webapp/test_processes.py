@@ -156,7 +156,7 @@ def test_one_home_is_served_once(app: Flask, settings: Settings) -> None:
     with hold_home(settings) as held:
         held.write("http://127.0.0.1:1")
         held.flush()
-        with pytest.raises(Busy, match="already at http://127.0.0.1:1"):
+        with pytest.raises(Busy, match=r"already at http://127\.0\.0\.1:1"):
             hold_home(settings)
     hold_home(settings).close()
 

@@ -1,0 +1,81 @@
+"""A job's page: asks again while it runs, stays still when it has ended, and can be cancelled."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from webapp.db import write
+from webapp.jobs import service
+from webapp.models import Job, Project, db
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def job(project: Project) -> Job:
+    with write() as session:
+        return service.enqueue(session, "index", project_id=project.id, payload={})
+
+
+def set_state(job: Job, **values: object) -> None:
+    with write() as session:
+        session.execute(update(Job).where(Job.id == job.id).values(**values))
+
+
+@pytest.mark.parametrize("state", ["queued", "leased", "running"])
+def test_an_active_job_asks_again_by_itself_and_can_be_cancelled(client: FlaskClient, job: Job, state: str) -> None:
+    set_state(job, state=state, fraction=0.25, message="Embedding")
+    fragment = client.get(f"/jobs/{job.id}", headers=HTMX).text
+    assert "<html" not in fragment
+    assert "every 1s" in fragment
+    assert f"/jobs/{job.id}/cancel" in fragment
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
+def test_an_ended_job_does_not_ask_again(client: FlaskClient, job: Job, state: str) -> None:
+    set_state(job, state=state)
+    fragment = client.get(f"/jobs/{job.id}", headers=HTMX).text
+    assert "hx-trigger" not in fragment
+    assert "/cancel" not in fragment
+
+
+def test_a_failed_job_shows_that_it_failed_and_why(client: FlaskClient, job: Job) -> None:
+    set_state(job, state="failed", error="The disk is full.")
+    page = client.get(f"/jobs/{job.id}").text
+    assert "The disk is full." in page
+    assert "ailed" in page
+
+
+def test_the_button_cancels_with_and_without_htmx(client: FlaskClient, project: Project, job: Job) -> None:
+    fragment = client.post(f"/jobs/{job.id}/cancel", headers=HTMX)
+    assert fragment.status_code == 200
+    assert "hx-trigger" not in fragment.text
+    assert db.session.get_one(Job, job.id).state == "cancelled"
+    with write() as session:
+        another = service.enqueue(session, "index", project_id=project.id, payload={})
+    set_state(another, state="running")
+    page = client.post(f"/jobs/{another.id}/cancel")
+    assert page.status_code == 303
+    assert db.session.get_one(Job, another.id).cancel_requested
+
+
+def test_an_annotator_sees_a_job_and_cannot_cancel_it(app: Flask, annotator: FlaskClient, job: Job) -> None:
+    assert annotator.get(f"/jobs/{job.id}").status_code == 200
+    assert annotator.post(f"/jobs/{job.id}/cancel").status_code == 403
+
+
+def test_an_unknown_job_is_not_found(client: FlaskClient) -> None:
+    assert client.get("/jobs/99").status_code == 404
+
+
+def test_an_unknown_kind_is_a_defect_not_a_job(project: Project) -> None:
+    with pytest.raises(KeyError, match="known are import"), write() as session:
+        service.enqueue(session, "fly", project_id=project.id, payload={})
+
+
+def test_every_kind_names_a_function_that_exists() -> None:
+    from webapp.jobs.registry import KINDS, load_function
+
+    for path in KINDS.values():
+        assert callable(load_function(path))
