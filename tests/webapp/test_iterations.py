@@ -23,6 +23,7 @@ from webapp.projects import settings as project_settings
 @pytest.fixture(autouse=True)
 def _look_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.iterations.trigger.LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr("webapp.iterations.trigger._waiting", {})
 
 
 @pytest.fixture

@@ -124,12 +124,6 @@ def newest_label(project_id: int) -> int:
     return db.session.scalar(select(func.max(Label.id)).where(Label.project_id == project_id)) or 0
 
 
-def is_due(project: Project) -> bool:
-    """Whether enough labels changed. Asked after every label, so it counts no further than it must."""
-    train_after = project_settings.read(project).train_after
-    return train_after > 0 and min(count_changes(project, at_most=train_after)) >= train_after
-
-
 def changed_labels(project_id: int, newest: int, *, at_most: int | None = None) -> int:
     """Decisions that are new, edited or undone since label ``newest``; skips and what came and went in between do not count."""
     superseding, first = aliased(Label), aliased(Label)
