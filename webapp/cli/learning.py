@@ -90,3 +90,31 @@ def export(project: str, format_name: str, output: Path, verdicts: tuple[str, ..
         if done.dropped:
             text += f" {len(done.dropped)} could not be held by this format: see {output}.dropped.jsonl."
         emit(asdict(done), as_json=as_json, text=text)
+
+
+@click.command()
+@click.argument("project")
+@click.option("--gold", type=click.Path(path_type=Path, exists=True), required=True, help="Gold rows that play the annotator.")
+@click.option("--test", type=click.Path(path_type=Path, exists=True), required=True, help="Gold rows to measure each round on.")
+@click.option("--rounds", type=click.IntRange(1), default=4, show_default=True)
+@click.option("--per-round", type=click.IntRange(1), default=50, show_default=True, help="Labels in each round.")
+@click.option("--strategy", default="random", show_default=True, help="random or uncertain.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@json_option
+def replay(
+    project: str, gold: Path, test: Path, rounds: int, *, per_round: int, strategy: str, seed: int, as_json: bool
+) -> None:
+    """Let gold rows play the annotator, round by round; the same command again goes on where it stopped."""
+    from webapp.iterations.replay import Plan
+    from webapp.iterations.replay import replay as play
+    from webapp.projects.service import project_by_name
+
+    with opened():
+        plan = Plan(gold, test, rounds, per_round, strategy=strategy, seed=seed)
+        played = play(project_by_name(project), plan, progress(as_json=as_json))
+        lines = [f"{one['labels']:6} labels: release {one['release']}, {one['decision']}, {_figures(one['metrics'])}" for one in played]
+        emit({"rounds": played}, as_json=as_json, text="\n".join(lines))
+
+
+def _figures(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {100 * value:.1f} %" for name, value in metrics.items())

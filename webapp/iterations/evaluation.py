@@ -91,7 +91,7 @@ def _read_retrieved(project: Project, release: Release, rows: Sequence[QuestionR
     texts = serving.passage_texts([passage for found in ranked for passage in found[:shown]])
     passages = [tuple(texts[passage] for passage in found[:shown] if passage in texts) for found in ranked]
     side = evaluate(task, loaded.answerer, _golds(rows, passages), lambda f: report(0.4 + 0.6 * f, "Asking each question"))
-    retrieval, counted = score_retrieval(rows, ranked, _corpus_passages(project))
+    retrieval, counted = score_retrieval(rows, ranked, corpus_passages(project))
     return {**side.metrics, **retrieval}, counted
 
 
@@ -115,7 +115,7 @@ def score_retrieval(
     return {name: sum(values) / len(values) for name, values in figures.items()}, len(pairs)
 
 
-def _corpus_passages(project: Project) -> Iterator[tuple[int, str]]:
+def corpus_passages(project: Project) -> Iterator[tuple[int, str]]:
     statement = (
         select(Passage.id, Passage.text).join(Document, Document.id == Passage.document_id)
         .where(Passage.project_id == project.id, Document.deleted_at.is_(None)).execution_options(yield_per=1000)
