@@ -33,6 +33,7 @@ def create_base(settings: Settings) -> "Flask":
     from flask import Flask
 
     from webapp import db as database
+    from webapp.errors import Invalid
     from webapp.home import make_home, read_or_make_key
     from webapp.models import db
 
@@ -49,8 +50,12 @@ def create_base(settings: Settings) -> "Flask":
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url or f"sqlite:///{settings.home / 'errata.sqlite3'}"
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": settings.threads + 4, "max_overflow": 4}
     db.init_app(app)
-    with app.app_context():
-        database.prepare(db.engine)
+    try:
+        with app.app_context():
+            database.prepare(db.engine)
+    except ModuleNotFoundError as error:
+        sentence = f"ERRATA_DATABASE_URL needs the package {error.name}, which is not installed; pip install it."
+        raise Invalid(sentence) from error
     return app
 
 

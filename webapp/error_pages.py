@@ -1,5 +1,6 @@
 """One table from domain errors to HTTP: a page for a browser, a fragment for htmx, an object for a program."""
 
+import errno
 import logging
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
@@ -71,6 +72,12 @@ def _csrf_error(error: CSRFError) -> Response:
     return error_response(403, "Form expired", message)
 
 
+def _os_error(error: OSError) -> Response:
+    if error.errno != errno.ENOSPC:
+        return _unexpected(error)
+    return _domain_error(errors.DiskFull("The disk is full, so nothing was saved; free some space and try again."))
+
+
 def _unexpected(error: Exception) -> Response:
     if current_app.testing:
         raise error
@@ -83,4 +90,5 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(errors.ErrataError, _domain_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OSError, _os_error)
     app.register_error_handler(Exception, _unexpected)

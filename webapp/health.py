@@ -41,7 +41,8 @@ def is_alive(name: str) -> bool:
 
 def processes() -> list[ProcessHealth]:
     rows = {row.name: row for row in db.session.scalars(select(Process).execution_options(populate_existing=True))}
-    return [_health(name, rows.get(name)) for name in MENDS]
+    elsewhere = {"engine"} if current_app.config["ERRATA"].engine_url else set()  # asked by address, not watched here
+    return [_health(name, rows.get(name)) for name in MENDS if name not in elsewhere]
 
 
 def _health(name: str, row: Process | None) -> ProcessHealth:

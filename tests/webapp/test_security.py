@@ -125,3 +125,15 @@ def test_an_unexpected_error_tells_a_browser_nothing_but_that_it_is_logged(
     assert response.status_code == 500
     assert "secret detail" not in response.text
     assert "log/web.log" in response.text
+
+
+def test_a_full_disk_is_said_as_such(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from webapp.projects import service
+
+    def fill() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(service, "list_projects", fill)
+    response = client.get("/")
+    assert response.status_code == 507
+    assert "free some space" in response.text

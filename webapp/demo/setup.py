@@ -14,6 +14,7 @@ from webapp.projects.service import create_project, project_by_name
 from webapp.releases.service import champion_of
 
 NAME = "Demo"
+BASE, EMBEDDER = "starter", "minilm"  # both work without a network
 FOLDER = Path(__file__).parent
 
 
@@ -25,7 +26,7 @@ def _find_or_create() -> Project:
         return project_by_name(NAME)
     except NotFound:
         with write() as session:
-            return create_project(session, NAME, task="qa", base="starter", embedder="minilm")
+            return create_project(session, NAME, task="qa", base=BASE, embedder=EMBEDDER)
 
 
 def prepare_demo(*, say: Callable[[str], None]) -> Project:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from webapp.health import is_alive, processes
-from webapp.home import home
+from webapp.home import home, settings
 from webapp.htmx import render
 from webapp.models import db
 from webapp.people.service import require
@@ -42,7 +42,7 @@ def readyz() -> ResponseReturnValue:
     parts = {
         "database": db.session.scalar(text("SELECT 1")) == 1,
         "disk": shutil.disk_usage(home()).free > LEAST_FREE_TO_BE_READY,
-        "engine": is_alive("engine"),
+        "engine": bool(settings().engine_url) or is_alive("engine"),
         "worker": is_alive("worker"),
     }
     return jsonify(ok=all(parts.values()), **parts), 200 if all(parts.values()) else 503

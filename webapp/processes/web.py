@@ -30,6 +30,7 @@ def run_web(app: Flask, *, host: str, port: int, stop: threading.Event) -> None:
         channel_timeout=60,
         max_request_body_size=settings.upload_mb * 1024 * 1024 + 1024 * 1024,
         clear_untrusted_proxy_headers=True,
+        url_scheme="https" if settings.https else "http",
     )
     start_beating(app, "web", stop=stop, url=settings.url(port), also=flush_seen)
     start_checkpointer(settings.home / "errata.sqlite3", settings.home / "run" / "checkpoint.lock", stop=stop)
