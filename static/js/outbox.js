@@ -51,7 +51,8 @@
     timer = setTimeout(drain, AGAIN_AFTER_S * 1000);
   }
 
-  const shownId = () => document.querySelector("[data-verdict] [name=submission_id]")?.value;
+  // The same question may be on the page with a newer form, as after signing in again: its answer belongs there all the same.
+  const isOnPage = (entry) => document.querySelector("[data-question]")?.dataset.question === entry.question;
 
   async function send(entry) {
     let response;
@@ -68,7 +69,7 @@
     }
     const result = outcome(response.status, response.headers.has("HX-Retarget"));
     if (result === "waits") return keep(entry.id, response.status);
-    const isShown = shownId() === entry.id;
+    const isShown = isOnPage(entry);
     const text = await response.text();
     remove(entry.id);
     if (result === "saved") document.dispatchEvent(new CustomEvent("errata:saved", { detail: entry }));

@@ -1,0 +1,337 @@
+"""The annotate page as a person uses it: keys, mouse, a lost network, the back button, no script at all."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
+
+from tests.browser.conftest import Site
+from tests.webapp.queue_rows import add_answer, add_passages, add_question, add_queue, add_release, labels_of
+from webapp.models import Project, SignIn
+
+pytestmark = pytest.mark.browser
+
+DOGS = "No, Kavo Bistro does not allow dogs."
+
+
+def open_annotate(site: Site, context: BrowserContext, project: Project, name: str = "Ada") -> Page:
+    page = site.sign_in(context, name)
+    page.goto(f"{site.url}/p/{project.id}/annotate")
+    expect(page.locator("h1.question")).to_be_visible()
+    return page
+
+
+def day(page: Page, number: int) -> None:
+    """The question on the page is the one of this day."""
+    expect(page.locator("h1.question")).to_have_text(f"Can I bring my dog to Kavo Bistro on day {number}?")
+
+
+def saved(project: Project) -> list[str]:
+    return [label.reject_reason or label.verdict for label in labels_of(project)]
+
+
+def test_a_person_labels_by_keyboard_alone(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 8)
+    page = open_annotate(site, context, project)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.method) if "/annotate" in request.url else None)
+    for number, key in enumerate("arpns", 1):
+        day(page, number)
+        page.keyboard.press(key)
+        expect(page.locator("#notice")).to_contain_text("Saved")
+        day(page, number + 1)
+        expect(page.locator("h1.question")).to_be_focused()
+    assert requests == ["POST"] * 5
+    page.keyboard.press("e")
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.type(DOGS)
+    expect(page.locator("#difference ins").first).to_have_text(re.compile("No"))
+    expect(page.locator("#difference del").first).to_have_text(re.compile("Yes"))
+    page.keyboard.press("Control+Enter")
+    day(page, 7)
+    assert saved(project) == ["accept", "wrong_answer", "wrong_passage", "unanswerable", "skip", "correct"]
+    assert labels_of(project)[-1].text == DOGS
+    page.keyboard.press("u")
+    day(page, 6)
+    expect(page.locator("#text")).to_have_value(DOGS)
+    assert saved(project)[-1] == "undo"
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert len(labels_of(project)) == 7
+
+
+def test_keys_are_letters_while_one_types(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    page.locator("#reason").click()
+    page.keyboard.type("a rather plain sun")
+    expect(page.locator("#reason")).to_have_value("a rather plain sun")
+    page.keyboard.press("Control+a")
+    day(page, 1)
+    assert saved(project) == []
+
+
+def test_a_double_click_and_a_held_key_make_one_label_each(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 4)
+    page = open_annotate(site, context, project)
+    page.route("**/annotate/*", lambda route: (page.wait_for_timeout(150), route.continue_()))
+    page.get_by_role("button", name="Accept").dblclick()
+    day(page, 2)
+    page.keyboard.down("r")
+    for _ in range(10):
+        page.keyboard.down("r")
+    page.keyboard.up("r")
+    day(page, 3)
+    assert saved(project) == ["accept", "wrong_answer"]
+
+
+def test_dragging_over_words_takes_them_as_answer_and_evidence(site: Site, context: BrowserContext, project: Project) -> None:
+    release = add_release(project)
+    text = "Zoë 😀 wrote: they turned us away because of the dog."
+    question = add_question(project, "Are dogs allowed?")
+    add_answer(question, release, "Yes.", add_passages(project, text))
+    page = open_annotate(site, context, project)
+    drag_over(page, "urned us awa")
+    expect(page.locator("#text")).to_have_value("turned us away")
+    expect(page.locator("[data-evidence]")).to_contain_text("turned us away")
+    expect(page.get_by_role("radio")).to_be_checked()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("All done for now").first).to_be_visible()
+    label = labels_of(project)[0]
+    assert (label.verdict, label.text) == ("correct", "turned us away")
+    assert text[label.start : label.end] == "turned us away"
+
+
+def drag_over(page: Page, words: str) -> None:
+    find = """words => { const text = document.querySelector('[data-passage-text]');
+      const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const at = node.data.indexOf(words);
+        if (at < 0) continue;
+        const range = document.createRange(); range.setStart(node, at); range.setEnd(node, at + words.length);
+        const box = range.getBoundingClientRect(); return [box.left, box.right, box.top + box.height / 2]; } }"""
+    left, right, height = page.evaluate(find, words)
+    page.mouse.move(left + 1, height)
+    page.mouse.down()
+    page.mouse.move(right - 1, height, steps=6)
+    page.mouse.up()
+
+
+def test_a_click_on_a_passage_says_it_is_the_right_one(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    second = page.locator("[data-passage]").nth(1)
+    second.click()
+    expect(second.get_by_role("radio")).to_be_checked()
+    page.keyboard.press("p")
+    day(page, 2)
+    assert labels_of(project)[0].passage_id is not None
+
+
+def test_without_a_network_a_decision_waits_and_is_sent_once(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 3)
+    page = open_annotate(site, context, project)
+    context.set_offline(True)
+    page.keyboard.press("a")
+    expect(page.locator("#outbox")).to_contain_text("1 decision not yet sent")
+    expect(page.locator("#notice")).to_contain_text("Not saved")
+    assert "Saved" not in page.locator("#annotate").inner_text()
+    day(page, 1)
+    assert saved(project) == []
+    context.set_offline(False)
+    day(page, 2)
+    expect(page.locator("#outbox")).to_be_hidden()
+    assert saved(project) == ["accept"]
+
+
+def test_an_answer_lost_on_its_way_back_is_asked_for_again_and_counts_once(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 3)
+    page = open_annotate(site, context, project)
+    lost: list[Request] = []
+
+    def lose_first(route: Route, request: Request) -> None:
+        if request.method == "POST" and not lost:
+            lost.append(request)
+            route.fetch()  # the server saves
+            route.abort()  # and nobody hears of it
+        else:
+            route.continue_()
+
+    page.route("**/annotate/*", lose_first)
+    page.keyboard.press("a")
+    expect(page.locator("#outbox")).to_contain_text("1 decision not yet sent")
+    assert saved(project) == ["accept"]
+    day(page, 2)
+    expect(page.locator("#outbox")).to_be_hidden()
+    assert saved(project) == ["accept"]
+
+
+def test_a_tab_closed_while_sending_sends_at_the_next_visit(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 3)
+    page = open_annotate(site, context, project)
+    page.route("**/annotate/*", lambda route: None)  # never answered
+    page.keyboard.press("a")
+    page.wait_for_timeout(100)
+    page.close()
+    assert saved(project) == []
+    again = context.new_page()
+    again.goto(f"{site.url}/p/{project.id}/annotate")
+    day(again, 2)
+    assert saved(project) == ["accept"]
+
+
+def test_an_error_page_never_gets_into_the_work_area(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    page.route("**/annotate/*", lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>"))
+    page.keyboard.press("a")
+    expect(page.locator("#outbox")).to_be_visible()
+    day(page, 1)
+    expect(page.get_by_text("Bad gateway")).to_have_count(0)
+
+
+def test_a_sign_in_that_ended_keeps_the_draft_and_the_decision(site: Site, context: BrowserContext, project: Project) -> None:
+    from sqlalchemy import delete
+
+    from webapp.db import write
+
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    page.keyboard.press("e")
+    page.keyboard.type(DOGS)
+    with write() as session:
+        session.execute(delete(SignIn))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#outbox")).to_contain_text("1 decision not yet sent")
+    expect(page.get_by_role("link", name="Sign in again")).to_be_visible()
+    expect(page.locator("#text")).to_have_value(DOGS)
+    assert saved(project) == []
+    page.close()
+    again = open_annotate(site, context, project)
+    day(again, 2)
+    assert [label.text for label in labels_of(project)] == [DOGS]
+
+
+def test_what_is_kept_of_one_person_is_never_sent_by_another(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 3)
+    page = open_annotate(site, context, project)
+    context.set_offline(True)
+    page.keyboard.press("a")
+    expect(page.locator("#outbox")).to_be_visible()
+    page.close()
+    context.set_offline(False)
+    other = open_annotate(site, context, project, name="Ben")
+    expect(other.locator("#outbox")).to_be_hidden()
+    assert saved(project) == []
+
+
+def test_typing_survives_a_reload(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    page.keyboard.press("e")
+    page.keyboard.type(DOGS)
+    page.reload()
+    expect(page.locator("#text")).to_have_value(DOGS)
+    expect(page.locator("#difference ins").first).to_be_visible()
+
+
+def test_the_form_of_another_tab_is_stale_and_shows_both(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    other = context.new_page()
+    other.goto(f"{site.url}/p/{project.id}/annotate")
+    other.keyboard.press("a")
+    day(other, 2)
+    page.keyboard.press("e")
+    page.keyboard.type(DOGS)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="This question was decided meanwhile")).to_be_visible()
+    expect(page.locator("#annotate")).to_contain_text(DOGS)
+    assert saved(project) == ["accept"]
+    page.get_by_role("button", name="Replace it with this one").click()
+    day(page, 2)
+    assert saved(project) == ["accept", "correct"]
+
+
+def test_it_all_works_by_plain_forms(site: Site, chromium: Browser, project: Project) -> None:
+    add_queue(project, 3)
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in_by_hand(site, page)
+    page.goto(f"{site.url}/p/{project.id}/annotate")
+    page.get_by_role("button", name="Next question").click()
+    day(page, 1)
+    page.get_by_role("radio").nth(1).check()
+    page.get_by_role("button", name="Wrong passage").click()
+    expect(page.get_by_text("Saved: wrong passage.")).to_be_visible()
+    day(page, 2)
+    page.get_by_label("Your correction").fill(DOGS)
+    page.get_by_role("button", name="Save correction").click()
+    day(page, 3)
+    page.get_by_role("button", name="Undo").click()
+    day(page, 2)
+    assert saved(project) == ["wrong_passage", "correct", "undo"]
+    assert labels_of(project)[0].passage_id is not None
+    page.get_by_label("Ask a question").fill("Is parking free?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_role("heading", name="Is parking free?")).to_be_visible()
+    expect(page.locator(".verdict")).to_contain_text("errata engine")
+    context.close()
+
+
+def sign_in_by_hand(site: Site, page: Page) -> None:
+    from webapp.db import write
+    from webapp.people import service as people
+
+    with write() as rows:
+        token = people.create_link(rows, people.create_person(rows, "Noa"))
+    page.goto(f"{site.url}/sign-in?token={token}")
+    page.get_by_role("button", name="Sign in").click()
+
+
+PAYLOADS = (
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "javascript:alert(1)",
+    '<div hx-get="/people" hx-trigger="load">', "<template><script>alert(1)</script></template>", "{{ 7 * 7 }}",
+)  # fmt: skip
+
+
+def test_no_text_runs_or_asks_for_anything(site: Site, context: BrowserContext, project: Project) -> None:
+    bad = " ".join(PAYLOADS)
+    release = add_release(project)
+    passages = add_passages(project, f"{bad} and more", title=bad)
+    add_answer(add_question(project, bad), release, bad, passages, start=0, end=len(bad))
+    asked: list[str] = []
+    context.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    context.on("request", lambda request: asked.append(request.url) if request.url.endswith("/people") else None)
+    page = open_annotate(site, context, project)
+    page.keyboard.press("e")
+    page.keyboard.insert_text(f"{bad} {bad}")
+    page.locator("#reason").fill(bad)
+    page.get_by_role("button", name="Save correction").click()
+    expect(page.get_by_text("All done for now").first).to_be_visible()
+    label = labels_of(project)[0]
+    for address in ("annotate", f"annotate/{label.question_id}", "labels", f"labels/{label.id}", "labels?history=all"):
+        page.goto(f"{site.url}/p/{project.id}/{address}")
+        expect(page.locator("main")).to_contain_text("onerror=alert(1)")
+    assert label.text == f"{bad} {bad}"
+    assert asked == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_every_page_fits_the_window(site: Site, chromium: Browser, project: Project, width: int, scheme: Any, tmp_path: Any) -> None:
+    release = add_release(project)
+    passages = add_passages(project, "word" * 200, "A plain passage. " * 30, title="A-very-long-title-without-a-space" * 3)
+    add_answer(add_question(project, "W" * 300), release, "long-answer-" * 30, passages)
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = site.sign_in(context, "Ada", role="admin")
+    for address in (f"p/{project.id}/annotate", f"p/{project.id}/labels", f"p/{project.id}/ask", f"p/{project.id}/",
+                    f"p/{project.id}/settings", "", "people", "projects/new", "sign-in", "p/999/"):  # fmt: skip
+        page.goto(f"{site.url}/{address}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        page.screenshot(path=tmp_path / f"{address.replace('/', '-')}-{width}-{scheme}.png")
+    context.close()
