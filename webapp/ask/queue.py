@@ -13,7 +13,9 @@ from webapp.projects import settings as project_settings
 _TRIES = 5
 
 # The queue is asked for every label, and building these statements would cost more than running them: they are made once.
-_moment, _person_id, _project_id = bindparam("moment", type_=UtcDateTime), bindparam("person"), bindparam("project")
+_moment: Any = bindparam("moment", type_=UtcDateTime)
+_person_id: Any = bindparam("person")
+_project_id: Any = bindparam("project")
 _newer = aliased(Label)
 _superseded = select(_newer.id).where(_newer.supersedes_id == Label.id).exists()
 _is_free = Question.lease_expires_at.is_(None) | (Question.lease_expires_at <= _moment)
@@ -104,16 +106,6 @@ def release_lease(session: Session, question: Question, person: Any) -> None:
     session.execute(
         update(Question)
         .where(Question.id == question.id, Question.lease_person_id == person.id)
-        .values(lease_person_id=None, lease_token=None, lease_expires_at=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def release_all(session: Session, person: Any) -> None:
-    """Give back everything this person holds, as when they sign out."""
-    session.execute(
-        update(Question)
-        .where(Question.lease_person_id == person.id)
         .values(lease_person_id=None, lease_token=None, lease_expires_at=None)
         .execution_options(synchronize_session=False)
     )

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -11,7 +11,7 @@ from webapp.ask import queue
 from webapp.errors import Forbidden, Invalid, NotFound, Stale
 from webapp.label.difference import edit_distance
 from webapp.label.submission import Submission, clean
-from webapp.models import Answer, Label, Project, Question, now
+from webapp.models import Answer, Label, Project, Question, UtcDateTime, now
 from webapp.projects import settings as project_settings
 
 UNDO_LAST = 10
@@ -19,6 +19,19 @@ UNDO_LAST = 10
 # Made once: building an alias costs more than the query it is in, and these are asked for every label.
 _newer = aliased(Label)
 SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == Label.id).exists()
+_in_round = (Label.question_id == bindparam("question"), Label.round == bindparam("round"))
+_NEWEST = select(Label).where(*_in_round, Label.person_id == bindparam("person")).order_by(Label.version.desc()).limit(1)
+_COUNTED = select(func.count()).select_from(Label).where(*_in_round, Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED)
+_SUBMITTED = select(Label).where(Label.submission_id == bindparam("submission"))
+_SETTLED = (
+    update(Question)
+    .where(Question.id == bindparam("question"))
+    .values(
+        label_count=bindparam("count"), state=bindparam("next_state"), lease_person_id=bindparam("holder"),
+        lease_token=bindparam("token"), lease_expires_at=bindparam("until", type_=UtcDateTime),
+    )
+    .execution_options(synchronize_session=False)
+)  # fmt: skip
 
 CHANGED = "You decided this question already, in another tab or before going back, so nothing was overwritten."
 
@@ -34,8 +47,7 @@ def current_labels(project_id: int) -> Select[tuple[Label]]:
 
 def newest_label(session: Session, question: Question, person_id: int) -> Label | None:
     """The end of this person's chain on the question, an undo included."""
-    chain = (Label.question_id == question.id, Label.person_id == person_id, Label.round == question.round)
-    return session.scalar(select(Label).where(*chain).order_by(Label.version.desc()).limit(1))
+    return session.scalar(_NEWEST, {"question": question.id, "person": person_id, "round": question.round})
 
 
 def own_label(session: Session, project: Project, person_id: int, label_id: int | None) -> Label | None:
@@ -53,7 +65,7 @@ def submit(session: Session, submission: Submission) -> Label:
     if question is None or submission.project_id not in (None, question.project_id):
         raise NotFound("There is no such question any more, so the decision could not be saved; go on with the next one.")
     submission = clean(session, submission, question)
-    first = session.scalar(select(Label).where(Label.submission_id == submission.submission_id))
+    first = session.scalar(_SUBMITTED, {"submission": submission.submission_id})
     if first is not None:
         return _replayed(first, submission)
     newest = newest_label(session, question, submission.person_id)
@@ -139,14 +151,13 @@ def _is_ahead(moment: dt.datetime | None) -> bool:
 
 def settle(session: Session, question: Question, *, person_id: int) -> None:
     """After a new row: count the current labels anew, close or open the question, and end this person's lease on it."""
-    counted = select(func.count()).select_from(Label).where(
-        Label.question_id == question.id, Label.round == question.round, Label.verdict.not_in(("skip", "undo")),
-        ~SUPERSEDED,
-    )  # fmt: skip
-    count = session.scalar(counted) or 0
+    count = session.scalar(_COUNTED, {"question": question.id, "round": question.round}) or 0
     overlap = project_settings.read(session.get_one(Project, question.project_id)).overlap
-    values: dict[str, Any] = {"label_count": count, "state": "done" if count >= overlap else "open"}
-    if question.lease_person_id == person_id:
-        values |= {"lease_person_id": None, "lease_token": None, "lease_expires_at": None}
-    session.execute(update(Question).where(Question.id == question.id).values(values))
-
+    is_mine = question.lease_person_id == person_id
+    values = {
+        "question": question.id, "count": count, "next_state": "done" if count >= overlap else "open",
+        "holder": None if is_mine else question.lease_person_id, "token": None if is_mine else question.lease_token,
+        "until": None if is_mine else question.lease_expires_at,
+    }  # fmt: skip
+    session.execute(_SETTLED, values)
+    session.expire(question)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from webapp.label.service import SUPERSEDED, UNDO_LAST, current_labels
+from webapp.label.service import SUPERSEDED, UNDO_LAST
 from webapp.label.submission import decision_of
 from webapp.models import ACTIVE_JOB_STATES, Document, Iteration, Job, Label, Project, Question
 from webapp.projects import settings as project_settings
@@ -41,32 +41,48 @@ class NextIteration:
         return self.running if self.running is not None else self.changed / self.train_after if self.train_after else 0.0
 
 
+# These run after every label, and building them would cost more than running them: they are made once.
+_project: Any = bindparam("project")
+_person: Any = bindparam("person")
+_BY_STATE = select(Question.state, func.count()).where(Question.project_id == _project).group_by(Question.state)
+_RECENT = (
+    select(Label.id, Question.id, func.substr(Question.text, 1, 120), Label.verdict, Label.reject_reason)
+    .join(Question, Question.id == Label.question_id)
+    .where(Label.project_id == _project, Label.person_id == _person, Label.verdict != "undo", ~SUPERSEDED)
+    .order_by(Label.id.desc())
+    .limit(UNDO_LAST)
+)
+_LAST_ITERATION = (
+    select(Iteration.number, Iteration.config, Job.state, Job.fraction, Job.message)
+    .join(Job, Job.id == Iteration.job_id)
+    .where(Iteration.project_id == _project)
+    .order_by(Iteration.number.desc())
+    .limit(1)
+)
+# Counted no further than needed.
+_CHANGED = select(func.count()).select_from(
+    select(Label.id)
+    .where(
+        Label.project_id == _project, Label.id > bindparam("newest"), Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED
+    )
+    .limit(bindparam("most"))
+    .subquery()
+)
+
+
 def queue_progress(session: Session, project: Project) -> Progress:
-    by_state = select(Question.state, func.count()).where(Question.project_id == project.id).group_by(Question.state)
-    counts = {state: count for state, count in session.execute(by_state)}
+    counts = {state: count for state, count in session.execute(_BY_STATE, {"project": project.id})}
     return Progress(counts.get("done", 0), sum(counts.values()))
 
 
 def recent_decisions(session: Session, project: Project, person_id: int) -> list[Recent]:
     """The person's newest current decisions, as many as can be undone."""
-    query = (
-        current_labels(project.id).join(Question, Question.id == Label.question_id).where(Label.person_id == person_id)
-        .with_only_columns(
-            Label.id, Question.id, func.substr(Question.text, 1, 120), Label.verdict, Label.reject_reason,
-            maintain_column_froms=True,
-        )
-        .order_by(Label.id.desc()).limit(UNDO_LAST)
-    )  # fmt: skip
-    rows = session.execute(query)
+    rows = session.execute(_RECENT, {"project": project.id, "person": person_id})
     return [Recent(a, b, text, decision_of(verdict, reason)) for a, b, text, verdict, reason in rows]
 
 
 def next_iteration(session: Session, project: Project) -> NextIteration:
-    last = session.execute(
-        select(Iteration.number, Iteration.config, Job.state, Job.fraction, Job.message)
-        .join(Job, Job.id == Iteration.job_id)
-        .where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1)
-    ).first()  # fmt: skip
+    last = session.execute(_LAST_ITERATION, {"project": project.id}).first()
     train_after = project_settings.read(project).train_after
     if last is not None and last.state in ACTIVE_JOB_STATES:
         return NextIteration(last.number, 0, train_after, last.fraction, last.message)
@@ -76,12 +92,8 @@ def next_iteration(session: Session, project: Project) -> NextIteration:
 
 
 def _changed(session: Session, project: Project, newest: int, *, most: int) -> int:
-    """Current decisions made after label ``newest``, counted no further than ``most``: the page asks after every label."""
-    changed = select(Label.id).where(
-        Label.project_id == project.id, Label.id > newest, Label.verdict.not_in(("skip", "undo")),
-        ~SUPERSEDED,
-    )  # fmt: skip
-    return session.scalar(select(func.count()).select_from(changed.limit(most).subquery())) or 0
+    """Current decisions made after label ``newest``."""
+    return session.scalar(_CHANGED, {"project": project.id, "newest": newest, "most": most}) or 0
 
 
 def what_is_missing(session: Session, project: Project, progress: Progress) -> str:

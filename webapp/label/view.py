@@ -5,13 +5,25 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from webapp.health import is_alive
 from webapp.label.highlight import Piece, cut
 from webapp.label.service import newest_label
 from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Project, Question, Release
+
+_PASSAGE_COLUMNS = (Passage.id, Passage.text, Document.title, Document.external_id, Document.deleted_at)
+
+# Made once: these run for every label, and building them would cost more than running them.
+_ANSWER = select(Answer, Release.number).join(Release, Release.id == Answer.release_id).where(Answer.id == bindparam("answer"))
+_SHOWN = (
+    select(*_PASSAGE_COLUMNS, AnswerPassage.rank, AnswerPassage.score, AnswerPassage.terms)
+    .join(Passage, Passage.id == AnswerPassage.passage_id)
+    .join(Document, Document.id == Passage.document_id)
+    .where(AnswerPassage.answer_id == bindparam("answer"))
+    .order_by(AnswerPassage.rank)
+)
 
 
 @dataclass(frozen=True)
@@ -80,8 +92,7 @@ def new_submission_id() -> str:
 
 
 def _answer(session: Session, project: Project, answer_id: int) -> tuple[Answer, AnswerView]:
-    query = select(Answer, Release.number).join(Release, Release.id == Answer.release_id).where(Answer.id == answer_id)
-    answer, number = session.execute(query).one()
+    answer, number = session.execute(_ANSWER, {"answer": answer_id}).one()
     return answer, AnswerView(
         id=answer.id, text=answer.text, answerable=answer.answerable, score=answer.score, release=number,
         newer_release=_newer_release(session, project, answer), retrieval_s=answer.retrieval_s, answer_s=answer.answer_s,
@@ -100,9 +111,6 @@ def _newer_release(session: Session, project: Project, answer: Answer) -> int | 
     return session.scalar(select(Release.number).where(Release.id == project.champion_id))
 
 
-_PASSAGE_COLUMNS = (Passage.id, Passage.text, Document.title, Document.external_id, Document.deleted_at)
-
-
 def view_passages(session: Session, answer: Answer | None, *, label: Label | None) -> list[PassageView]:
     """The answer's passages in rank order, and at the end the one a person chose, if it is none of them."""
     rows = _shown_rows(session, answer) if answer is not None else []
@@ -114,12 +122,7 @@ def view_passages(session: Session, answer: Answer | None, *, label: Label | Non
 
 
 def _shown_rows(session: Session, answer: Answer) -> list[Any]:
-    query = (
-        select(*_PASSAGE_COLUMNS, AnswerPassage.rank, AnswerPassage.score, AnswerPassage.terms)
-        .join(Passage, Passage.id == AnswerPassage.passage_id).join(Document, Document.id == Passage.document_id)
-        .where(AnswerPassage.answer_id == answer.id).order_by(AnswerPassage.rank)
-    )  # fmt: skip
-    return list(session.execute(query))
+    return list(session.execute(_SHOWN, {"answer": answer.id}))
 
 
 def _passage(row: Any, answer: Answer | None, label: Label | None) -> PassageView:
