@@ -150,7 +150,8 @@ def test_starting_data_is_mixed_in_but_never_a_question_that_is_evaluated(labell
     rehearsed = [example.text for example in train if example.kind == "rehearsal"]
     assert dataset.counts["rehearsal"] == len(rehearsed) == 256
     assert {split_of(text) for text in rehearsed} == {"train"}
-    chosen, _ = choose_rehearsal(rows, 1, taken={rehearsed[0]})
+    chosen, checked = choose_rehearsal(rows, 1, 10, taken={rehearsed[0]})
+    assert len(checked) == 20
     assert rehearsed[0] not in {example.text for example in chosen}
 
 

@@ -62,7 +62,9 @@ def _rows(project: Project, built: Built) -> tuple[dict[str, list[dict[str, Any]
     }
     taken = {row.gold.text for rows in evaluation.values() for row in rows}
     base = resolve_base(project.base, home.model_cache())
-    rehearsal, rehearsal_validation = choose_rehearsal(read_rehearsal(base), len(built.train), taken)
+    rehearsal, rehearsal_validation = choose_rehearsal(
+        read_rehearsal(base), len(built.train), len(evaluation["validation"]), taken=taken
+    )
     evaluation["validation"] += rehearsal_validation
     files = {
         "train": [example_to_json(example) for example in (*built.train, *rehearsal)],

@@ -15,7 +15,8 @@ FILE = "rehearsal.jsonl"
 FIELDS = {"text", "passage", "target", "answerable"}
 SHARE = 2  # rehearsal rows per row made from labels ...
 AT_LEAST = 256  # ... and at least this many, so that sixty labels do not bend a model out of shape
-VALIDATION_AT_MOST = 64
+VALIDATION_SHARE = 2  # rehearsal rows per labelled validation row: more would choose the state that learned nothing new
+VALIDATION_BOUNDS = (8, 64)
 
 
 def read_rehearsal(base_folder: Path) -> list[dict[str, Any]]:
@@ -33,11 +34,18 @@ def read_rehearsal(base_folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def choose_rehearsal(rows: Sequence[dict[str, Any]], learned: int, taken: set[str]) -> tuple[list[Example], list[Evaluation]]:
-    """Training and validation rows: the same for the same rows, none about a question in ``taken``, never in the test split."""
+def choose_rehearsal(
+    rows: Sequence[dict[str, Any]], learned: int, validated: int, *, taken: set[str]
+) -> tuple[list[Example], list[Evaluation]]:
+    """Training and validation rows: the same for the same rows, none about a question in ``taken``, never in the test split.
+
+    ``learned`` and ``validated`` count the rows made from labels and imported gold that they are mixed with.
+    """
     ordered = sorted((row for row in rows if row["text"] not in taken), key=_order)
     train = [row for row in ordered if split_of(row["text"]) == "train"][: max(AT_LEAST, SHARE * learned)]
-    validation = [row for row in ordered if split_of(row["text"]) == "validation"][:VALIDATION_AT_MOST]
+    validation = [row for row in ordered if split_of(row["text"]) == "validation"]
+    fewest, most = VALIDATION_BOUNDS
+    validation = validation[: min(max(VALIDATION_SHARE * validated, fewest), most)]
     return [_example(row) for row in train], [_evaluation(row, i) for i, row in enumerate(validation)]
 
 
