@@ -145,6 +145,31 @@ def test_the_refusal_is_scored_as_a_whole(kind: str, tiny_models: dict[str, Path
     assert answerer.read([pair])[0].answerable_score == pytest.approx(1 - float(chosen.exp()), abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+def test_reading_is_the_greedy_answer_of_plain_generation(
+    kind: str, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scoring the refusal in between, and the batch's padding, leave no trace in the answer."""
+    import torch
+
+    monkeypatch.setattr(rows, "use_bfloat16", lambda _: False)
+    answerer = load_answerer(tiny_models[kind], QA)
+    answerer.settings = dataclasses.replace(answerer.settings, max_new_tokens=8)
+    pairs = [(question, passage) for question, passage, _ in toys.toy_rows(4)]
+    for pair, reading in zip(pairs, answerer.read(pairs), strict=True):
+        inputs = answerer.tokenizer(QA.format(*pair), return_tensors="pt")
+        begin = inputs["input_ids"].shape[1] if kind == "causal" else 1
+        output = answerer.model.generate(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=False, max_new_tokens=8,
+            return_dict_in_generate=True, output_logits=True,
+        )
+        said = output.sequences[0, begin:]
+        logits = torch.stack([step[0] for step in output.logits]).log_softmax(-1)
+        assert reading.text == QA.parse(answerer.tokenizer.decode(said, skip_special_tokens=True)).text
+        expected = logits.gather(-1, said[:, None]).sum().item()
+        assert reading.log_probability == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_hold_the_answer_and_nothing_else_to_say(kind: str, tiny_models: dict[str, Path]) -> None:
     answerer = load_answerer(tiny_models[kind], QA)

@@ -52,7 +52,7 @@ def decode(first: "torch.Tensor", step: Step, keep: Callable[["torch.Tensor"], N
     total = torch.zeros(len(first), dtype=torch.float64)
     alive = torch.arange(len(first), device=first.device)
     logits = first.float()
-    for position in range(most + 1):
+    for position in range(most):
         scores = logits.log_softmax(-1)
         if position == refused_at and refuse is not None:
             logits = logits.clone()
@@ -62,7 +62,7 @@ def decode(first: "torch.Tensor", step: Step, keep: Callable[["torch.Tensor"], N
         going = chosen != end
         for row, token in zip(alive[going].tolist(), chosen[going].tolist(), strict=True):
             tokens[row].append(token)
-        if position == most or not going.any():
+        if position == most - 1 or not going.any():
             break
         if not going.all():
             keep(going.nonzero()[:, 0])
