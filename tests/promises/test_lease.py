@@ -134,6 +134,22 @@ def test_a_skipped_question_stays_in_the_queue_of_others(
     assert take(annotator, project)[0] == first
 
 
+def test_more_overlap_opens_done_questions_again(client: FlaskClient, annotator: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    question, form = take(client, project)
+    decide(client, project, question, form, "accept")
+    assert "All done" in next_page(annotator, project)
+    set_project(project, overlap=2)
+    assert take(annotator, project)[0] == question
+
+
+def test_signing_out_gives_the_question_back(client: FlaskClient, annotator: FlaskClient, project: Project) -> None:
+    add_queue(project, 1)
+    question, _ = take(client, project)
+    client.post("/sign-out")
+    assert take(annotator, project)[0] == question
+
+
 def test_taking_the_next_question_reads_the_queue_in_its_order(app: Flask, project: Project, person: Person) -> None:
     """The index gives the front of the queue: no sort, and no walk over all questions."""
     add_queue(project, 1)

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.errors import Forbidden, Invalid, NotFound, SignInNeeded
-from webapp.models import ROLES, Person, SignIn, SignInLink, db, now
+from webapp.models import ROLES, Person, Question, SignIn, SignInLink, db, now
 
 COOKIE = "errata_sign_in"
 LINK_LIFE = dt.timedelta(hours=72)
@@ -165,7 +165,13 @@ def sign_in(session: Session, link_token: str) -> tuple[Person, str]:
 
 
 def sign_out(session: Session, secret: str) -> None:
-    session.execute(delete(SignIn).where(SignIn.token_sha256 == _sha256(secret)))
+    """End this sign-in and give back the questions its person holds, so that nobody waits for their leases to run out."""
+    ended = delete(SignIn).where(SignIn.token_sha256 == _sha256(secret)).returning(SignIn.person_id)
+    person_id = session.execute(ended.execution_options(synchronize_session=False)).scalar()
+    if person_id is not None:
+        free = {"lease_person_id": None, "lease_token": None, "lease_expires_at": None}
+        held = update(Question).where(Question.lease_person_id == person_id).values(free)
+        session.execute(held.execution_options(synchronize_session=False))
 
 
 def set_active(session: Session, person: Person, active: bool) -> None:

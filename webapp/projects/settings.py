@@ -7,7 +7,7 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from webapp.errors import Invalid
-from webapp.models import Project
+from webapp.models import Project, Question
 
 METHODS = ("full", "lora")
 
@@ -73,5 +73,9 @@ def update(session: Session, project: Project, **changes: Any) -> ProjectSetting
         raise Invalid(" ".join(str(error) for error in wrong.values()), by_field)
     values = {**(project.settings or {}), **clean}
     session.execute(sqlalchemy.update(Project).where(Project.id == project.id).values(settings=values))
+    if "overlap" in clean:
+        is_done = sqlalchemy.case((Question.label_count >= clean["overlap"], "done"), else_="open")
+        again = sqlalchemy.update(Question).where(Question.project_id == project.id).values(state=is_done)
+        session.execute(again.execution_options(synchronize_session=False))
     session.refresh(project)
     return read(project)
