@@ -137,15 +137,16 @@ def measure_search(
 ) -> dict[str, float]:
     index = HybridIndex.build(passages, vectors, embedder_identity="benchmark")
     index.search(questions[0], asked[0], k=5)
-    times = sorted(
-        clock(partial(index.search, question, vector, k=5))[0]
-        for question, vector in zip(questions, asked, strict=True)
-    )
+    times = [
+        clock(partial(index.search, question, vector, k=5)) for question, vector in zip(questions, asked, strict=True)
+    ]
+    wall, processor = sorted(pair[0] for pair in times), sorted(pair[1] for pair in times)
     change_s = clock(lambda: index.add([Passage(len(passages), "One more passage.")], vectors[:1]))[0]
     return {
         "passages": len(passages),
-        "p50_ms": 1000 * times[len(times) // 2],
-        "p95_ms": 1000 * times[int(len(times) * 0.95)],
+        "p50_ms": 1000 * wall[len(wall) // 2],
+        "p95_ms": 1000 * wall[int(len(wall) * 0.95)],
+        "processor_p50_ms": 1000 * processor[len(processor) // 2],
         "add_one_s": change_s,
     }
 
