@@ -24,7 +24,12 @@ class Interval:
 
 
 def paired_interval(
-    before: Sequence[float], after: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
+    before: Sequence[float],
+    after: Sequence[float],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
 ) -> Interval:
     """The interval of mean(after) - mean(before), question by question. Same seed, same interval.
 
@@ -34,7 +39,9 @@ def paired_interval(
     import numpy as np
 
     if len(before) != len(after):
-        raise ValueError(f"A paired comparison needs one value per question on both sides; got {len(before)} and {len(after)}.")
+        raise ValueError(
+            f"A paired comparison needs one value per question on both sides; got {len(before)} and {len(after)}."
+        )
     differences = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
     n = len(differences)
     if n == 0:

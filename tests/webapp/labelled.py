@@ -47,10 +47,20 @@ def make_labelled(project: Project, person: Person) -> Labelled:
     superseded = decide(questions["correct"], person, "wrong_answer")
     labels = {
         "correct": decide(
-            questions["correct"], person, "correct", version=1, text="=9 am", passage_id=luna.id, start=start, end=start + 5
+            questions["correct"],
+            person,
+            "correct",
+            version=1,
+            text="=9 am",
+            passage_id=luna.id,
+            start=start,
+            end=start + 5,
         ),
         "accept": decide(questions["accept"], person, "accept"),
-        **{name: decide(questions[name], person, name) for name in ("wrong_answer", "wrong_passage", "unanswerable", "skip")},
+        **{
+            name: decide(questions[name], person, name)
+            for name in ("wrong_answer", "wrong_passage", "unanswerable", "skip")
+        },
     }
     undone = decide(undone_question, person, "accept")
     with write() as session:
@@ -65,10 +75,18 @@ def _make_corpus(project: Project) -> tuple[Passage, Passage, Release]:
             document = Document(project_id=project.id, title=title, text=text, sha256=uuid.uuid4().hex * 2)
             session.add(document)
             session.flush()
-            passages.append(Passage(project_id=project.id, document_id=document.id, position=0, start=0, end=len(text), text=text))
+            passages.append(
+                Passage(project_id=project.id, document_id=document.id, position=0, start=0, end=len(text), text=text)
+            )
         release = Release(
-            project_id=project.id, number=1, state="champion", answerer_path="none", answerer_sha256="0" * 64, embedder="hash",
-            sha256="1" * 64, reason="made for a test",
+            project_id=project.id,
+            number=1,
+            state="champion",
+            answerer_path="none",
+            answerer_sha256="0" * 64,
+            embedder="hash",
+            sha256="1" * 64,
+            reason="made for a test",
         )
         session.add_all([*passages, release])
         session.flush()
@@ -86,9 +104,20 @@ def make_question(project: Project, text: str, release: Release, passages: tuple
         session.add(question)
         session.flush()
         answer = Answer(
-            question_id=question.id, release_id=release.id, text=said, answerable=True, score=0.5, answerable_score=0.5,
-            log_probability=-0.7, best_text=said, passage_id=read.id, start=read.text.index(said), end=read.text.index(said) + len(said),
-            prompt_version="qa-1", retrieval_s=0.0, answer_s=0.0,
+            question_id=question.id,
+            release_id=release.id,
+            text=said,
+            answerable=True,
+            score=0.5,
+            answerable_score=0.5,
+            log_probability=-0.7,
+            best_text=said,
+            passage_id=read.id,
+            start=read.text.index(said),
+            end=read.text.index(said) + len(said),
+            prompt_version="qa-1",
+            retrieval_s=0.0,
+            answer_s=0.0,
         )
         session.add(answer)
         session.flush()
@@ -104,9 +133,15 @@ def decide(question: Question, person: Person, verdict: str, *, version: int = 0
     """One decision through the submission promise; ``verdict`` may be a reject reason. Returns the label's id."""
     is_reject = verdict in ("wrong_answer", "wrong_passage", "unanswerable")
     submission = Submission(
-        question_id=question.id, person_id=person.id, submission_id=uuid.uuid4().hex, version=version,
-        verdict="reject" if is_reject else verdict, reject_reason=verdict if is_reject else None, answer_id=question.answer_id,
-        seconds=1.0, **values,  # type: ignore[arg-type]
+        question_id=question.id,
+        person_id=person.id,
+        submission_id=uuid.uuid4().hex,
+        version=version,
+        verdict="reject" if is_reject else verdict,
+        reject_reason=verdict if is_reject else None,
+        answer_id=question.answer_id,
+        seconds=1.0,
+        **values,  # type: ignore[arg-type]
     )
     with write() as session:
         return label_service.submit(session, submission).id

@@ -38,7 +38,9 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def more_labels(labelled: Labelled, count: int) -> None:
     for i in range(count):
-        question = make_question(labelled.project, f"Is number {i} at Bistro Luna cards?", labelled.release, (labelled.luna, labelled.sol))
+        question = make_question(
+            labelled.project, f"Is number {i} at Bistro Luna cards?", labelled.release, (labelled.luna, labelled.sol)
+        )
         decide(question, labelled.person, "accept")
 
 
@@ -103,7 +105,10 @@ def test_every_used_label_is_named_with_its_split_and_kind(labelled: Labelled, b
     assert set(used) == {labelled.by_verdict[name] for name in ("correct", "accept", "wrong_passage", "unanswerable")}
     assert used[labelled.by_verdict["correct"]] == ("correct", split_of(CASES["correct"]))
     summary = json.loads((home.absolute(dataset.path) / "dataset.json").read_text())
-    assert {row["label"] for row in summary["left_out"]} == {labelled.by_verdict["wrong_answer"], labelled.by_verdict["skip"]}
+    assert {row["label"] for row in summary["left_out"]} == {
+        labelled.by_verdict["wrong_answer"],
+        labelled.by_verdict["skip"],
+    }
     assert dataset.counts["negative"] == 3  # unanswerable, wrong passage and the wrong answer without a correction
 
 
@@ -131,7 +136,8 @@ def test_imported_gold_is_evaluated_on_its_own_context_and_never_learned(labelle
     gold = {"answers": [{"text": "blue", "start": 0}], "is_impossible": False, "context": "blue sky"}
     with write() as session:
         session.add_all(
-            Question(project_id=labelled.project.id, text=text, sha256=f"{i:064}", source="gold", gold=gold) for i, text in enumerate(texts)
+            Question(project_id=labelled.project.id, text=text, sha256=f"{i:064}", source="gold", gold=gold)
+            for i, text in enumerate(texts)
         )
     folder = home.absolute(freezing.freeze(labelled.project).path)
     test = [row for row in read_evaluation(folder, "test") if row.source == "gold"]
@@ -162,7 +168,9 @@ def test_starting_data_that_cannot_be_read_is_a_sentence(tmp_path: Path, content
         read_rehearsal(tmp_path)
 
 
-def test_the_page_shows_the_exact_rows_the_label_behind_each_and_what_is_left_out(client: FlaskClient, labelled: Labelled):
+def test_the_page_shows_the_exact_rows_the_label_behind_each_and_what_is_left_out(
+    client: FlaskClient, labelled: Labelled
+):
     address = f"/p/{labelled.project.id}/dataset"
     page = client.get(address).text
     assert "Context: Bistro Luna opens" in page
@@ -175,7 +183,9 @@ def test_the_page_shows_the_exact_rows_the_label_behind_each_and_what_is_left_ou
     assert CASES["wrong_answer"] in left_out
 
 
-def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(client: FlaskClient, labelled: Labelled, base: Path):
+def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(
+    client: FlaskClient, labelled: Labelled, base: Path
+):
     dataset = freezing.freeze(labelled.project)
     decide(labelled.questions["accept"], labelled.person, "unanswerable", version=1)
     page = client.get(f"/p/{labelled.project.id}/dataset/{dataset.id}").text

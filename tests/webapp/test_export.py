@@ -129,7 +129,9 @@ def test_rows_come_a_page_at_a_time(labelled: Labelled, monkeypatch: pytest.Monk
     assert [json.loads(line)["label"] for line in lines] == sorted(labelled.current)
 
 
-def test_the_page_writes_an_export_that_downloads_as_an_attachment_in_a_sandbox(client: FlaskClient, labelled: Labelled):
+def test_the_page_writes_an_export_that_downloads_as_an_attachment_in_a_sandbox(
+    client: FlaskClient, labelled: Labelled
+):
     address = f"/p/{labelled.project.id}/export"
     assert client.post(address, data={"format": "squad"}).status_code == 303
     job = db.session.query(Job).filter_by(kind="export").one()

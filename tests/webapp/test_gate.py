@@ -19,7 +19,9 @@ def gate(before: Measured, after: Measured, *, unanswerable: int = 0, answerable
 def test_it_promotes_a_clear_gain_and_gives_the_figures():
     decision = gate(measured([0.0] * 40), measured([1.0] * 30 + [0.0] * 10))
     assert decision.decision == "promote"
-    assert decision.reasons[0].startswith("F1 went from 0.0 % to 75.0 % on 40 test questions (+75.0 points; 95 % interval +6")
+    assert decision.reasons[0].startswith(
+        "F1 went from 0.0 % to 75.0 % on 40 test questions (+75.0 points; 95 % interval +6"
+    )
     assert decision.interval.low > 0.5
 
 

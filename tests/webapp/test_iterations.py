@@ -1,8 +1,6 @@
 """Starting, refusing, triggering and resuming iterations, and their pages."""
 
-import json
 import uuid
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -13,7 +11,7 @@ from tests.conftest import sign_in_as
 from tests.webapp.labelled import Labelled, decide, make_labelled, make_question
 from webapp.db import write
 from webapp.errors import Busy, Invalid
-from webapp.iterations import progress, service
+from webapp.iterations import service
 from webapp.iterations.readiness import assess, changed_labels, newest_label
 from webapp.iterations.trigger import maybe_start
 from webapp.models import AuditEvent, Iteration, Job, Person, Project, Question, Release, db
@@ -33,7 +31,10 @@ def labelled(app: Flask, project: Project, person: Person) -> Labelled:
 
 def ask_more(labelled: Labelled, count: int, start: int = 0) -> list[Question]:
     passages = (labelled.luna, labelled.sol)
-    return [make_question(labelled.project, f"Is {i} cards?", labelled.release, passages) for i in range(start, start + count)]
+    return [
+        make_question(labelled.project, f"Is {i} cards?", labelled.release, passages)
+        for i in range(start, start + count)
+    ]
 
 
 def label_more(labelled: Labelled, count: int, verdict: str = "accept", start: int = 0) -> None:
@@ -53,7 +54,9 @@ def finish(iteration: Iteration, state: str = "succeeded") -> None:
 
 
 def test_too_few_labels_are_a_sentence_with_what_is_missing(labelled: Labelled):
-    with pytest.raises(Invalid, match=r"at least 8 labels .* there are 4 \(1 wrong answers .* and 1 skips not counted\)\. Label 4 more"):
+    with pytest.raises(
+        Invalid, match=r"at least 8 labels .* there are 4 \(1 wrong answers .* and 1 skips not counted\)\. Label 4 more"
+    ):
         begin(labelled.project)
     assert db.session.scalar(select(Job.id)) is None
 
@@ -75,7 +78,7 @@ def test_only_refusals_are_refused(labelled: Labelled):
 
 
 def test_a_project_without_a_model_in_service_is_told_to_build_the_index(project: Project):
-    with pytest.raises(Invalid, match="errata index Restaurants"):
+    with pytest.raises(Invalid, match='errata index "Restaurants"'):
         begin(project)
 
 
@@ -84,7 +87,11 @@ def test_a_second_iteration_waits_for_the_first(labelled: Labelled):
     first = begin(labelled.project)
     with pytest.raises(Busy) as error:
         begin(labelled.project)
-    assert error.value.current_id == first.job_id if hasattr(error.value, "current_id") else str(first.job_id) in str(error.value)
+    assert (
+        error.value.current_id == first.job_id
+        if hasattr(error.value, "current_id")
+        else str(first.job_id) in str(error.value)
+    )
     finish(first, "failed")
     assert begin(labelled.project).number == 2
 
@@ -126,7 +133,12 @@ def test_a_label_from_the_annotate_page_starts_the_iteration_that_is_due(client:
         project_settings.update(session, labelled.project, train_after=9)
     label_more(labelled, 3)
     [question] = ask_more(labelled, 1, start=50)
-    form = {"submission_id": uuid.uuid4().hex, "version": "0", "decision": "unanswerable", "answer_id": str(question.answer_id)}
+    form = {
+        "submission_id": uuid.uuid4().hex,
+        "version": "0",
+        "decision": "unanswerable",
+        "answer_id": str(question.answer_id),
+    }
     answer = client.post(f"/p/{labelled.project.id}/annotate/{question.id}", data=form)
     assert answer.status_code < 400, answer.text
     assert db.session.query(Iteration).one().config["reason"] == "After 9 changed labels."
@@ -152,27 +164,6 @@ def test_zero_means_never_and_says_so(labelled: Labelled):
     label_more(labelled, 60)
     assert maybe_start(labelled.project.id) is None
     assert "never start by themselves" in assess(labelled.project).line
-
-
-def test_the_log_survives_a_torn_line_and_a_resume(tmp_path: Path):
-    append = progress.writer(tmp_path)
-    append({"step": 1, "loss": 2.0})
-    append({"step": 2, "loss": 1.0})
-    with (tmp_path / progress.FILE).open("a") as file:
-        file.write('{"step": 3, "lo')
-    with (tmp_path / progress.FILE).open("a") as file:
-        file.write("\n" + json.dumps({"step": 2, "loss": 1.5, "validation_f1": 0.25}) + "\n")
-    assert progress.read_log(tmp_path) == [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.5, "validation_f1": 0.25}]
-    figures = progress.chart(tmp_path, "loss", live=True)
-    assert figures["series"][0]["points"] == [[1, 2.0], [2, 1.5]]
-
-
-def test_a_long_log_is_thinned_but_keeps_its_ends(tmp_path: Path):
-    lines = "".join(json.dumps({"step": i, "loss": 1 / i}) + "\n" for i in range(1, 5001))
-    (tmp_path / progress.FILE).write_text(lines)
-    points = progress.chart(tmp_path, "loss", live=False)["series"][0]["points"]
-    assert len(points) <= progress.POINTS_AT_MOST + 1
-    assert (points[0][0], points[-1][0]) == (1, 5000)
 
 
 def test_the_list_starts_one_and_shows_it_live_and_cancels_it(client: FlaskClient, labelled: Labelled):
@@ -212,7 +203,11 @@ def test_a_failed_iteration_shows_its_text(client: FlaskClient, labelled: Labell
     label_more(labelled, 8)
     iteration = begin(labelled.project)
     with write() as session:
-        session.execute(update(Job).where(Job.id == iteration.job_id).values(state="failed", error="The disk is full, so it stopped."))
+        session.execute(
+            update(Job)
+            .where(Job.id == iteration.job_id)
+            .values(state="failed", error="The disk is full, so it stopped.")
+        )
     assert "The disk is full, so it stopped." in client.get(f"/p/{labelled.project.id}/iterations/1").text
 
 
@@ -222,14 +217,20 @@ def test_a_person_can_hold_a_candidate_and_the_reason_is_kept(client: FlaskClien
     gate = {"decision": "promote", "reasons": ["F1 went up."], "metric": "f1", "needed": None,
             "interval": {"difference": 0.1, "low": 0.0, "high": 0.2, "n": 3}}  # fmt: skip
     with write() as session:
-        session.execute(update(Iteration).where(Iteration.id == iteration.id).values(gate=gate, before={"f1": 0.1}, after={"f1": 0.2}))
+        session.execute(
+            update(Iteration)
+            .where(Iteration.id == iteration.id)
+            .values(gate=gate, before={"f1": 0.1}, after={"f1": 0.2})
+        )
     finish(iteration)
     address = f"/p/{labelled.project.id}/iterations/1"
     assert client.post(f"{address}/hold", data={"reason": "The menu changes on Monday."}).status_code == 303
     assert "The menu changes on Monday." in client.get(address).text
     event = db.session.scalars(select(AuditEvent).where(AuditEvent.action == "iteration.hold")).one()
     assert event.detail["reason"] == "The menu changes on Monday."
-    assert client.post(f"{address}/promote", data={"reason": "x"}).status_code == 400  # there is no candidate to promote
+    assert (
+        client.post(f"{address}/promote", data={"reason": "x"}).status_code == 400
+    )  # there is no candidate to promote
 
 
 def test_annotators_may_look_but_not_start_cancel_promote_or_hold(app: Flask, labelled: Labelled):
@@ -244,7 +245,9 @@ def test_annotators_may_look_but_not_start_cancel_promote_or_hold(app: Flask, la
     assert annotator.post(f"/p/{labelled.project.id}/releases/rollback").status_code == 403
 
 
-def test_missing_rows_strangers_and_wrong_verbs_are_refused(client: FlaskClient, anonymous: FlaskClient, labelled: Labelled):
+def test_missing_rows_strangers_and_wrong_verbs_are_refused(
+    client: FlaskClient, anonymous: FlaskClient, labelled: Labelled
+):
     address = f"/p/{labelled.project.id}/iterations"
     assert client.get(f"{address}/9").status_code == 404
     assert client.get(f"{address}/9/curves/loss").status_code == 404

@@ -116,7 +116,9 @@ def test_a_cancelled_job_publishes_nothing(toy: Project, person: Person, monkeyp
     ("content", "sentence"),
     [("", "nor gold JSON lines"), ('{"question": "x?", "context": "y", "answers": ["z"]}\n', "no usable gold row")],
 )
-def test_gold_without_a_usable_row_is_a_sentence(toy: Project, settings: Settings, tmp_path: Path, content: str, sentence: str):
+def test_gold_without_a_usable_row_is_a_sentence(
+    toy: Project, settings: Settings, tmp_path: Path, content: str, sentence: str
+):
     gold = tmp_path / "gold.jsonl"
     gold.write_text(content)
     arguments = ["People", "--gold", str(gold)]

@@ -6,8 +6,13 @@ from training.squad import QuestionRow
 from webapp.iterations.evaluation import score_retrieval
 from webapp.iterations.relevance import Sought, relevant_passages
 
-CONTEXT = "The kitchen of Bistro Luna opens at nine in the morning. The garden of Bistro Luna has twelve small green tables."
-HALVES = [(1, "The kitchen of Bistro Luna opens at nine in the morning."), (2, "The garden of Bistro Luna has twelve small green tables.")]
+CONTEXT = (
+    "The kitchen of Bistro Luna opens at nine in the morning. The garden of Bistro Luna has twelve small green tables."
+)
+HALVES = [
+    (1, "The kitchen of Bistro Luna opens at nine in the morning."),
+    (2, "The garden of Bistro Luna has twelve small green tables."),
+]
 
 
 def test_of_the_passages_of_a_context_the_one_with_the_answer_is_relevant():

@@ -37,7 +37,9 @@ def test_each_round_labels_trains_and_measures_and_is_not_played_twice(app: Flas
     assert [one["labels"] for one in first] == [9]
     assert first[0]["decision"] in ("promote", "hold"), first[0]
     assert "f1" in first[0]["metrics"]
-    labels = db.session.scalars(select(Label).join(Person, Person.id == Label.person_id).where(Person.name == "replay")).all()
+    labels = db.session.scalars(
+        select(Label).join(Person, Person.id == Label.person_id).where(Person.name == "replay")
+    ).all()
     by_question = {row.id: row.text for row in db.session.scalars(select(Question))}
     for label in labels:  # an untrained model is never right, and the right passage was shown
         assert (label.verdict, label.text) == ("correct", toy_loop.right_answers()[by_question[label.question_id]])

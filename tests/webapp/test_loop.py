@@ -41,7 +41,9 @@ def test_a_corrected_question_is_answered_right_and_a_worse_candidate_is_never_s
     judged = db.session.scalars(select(EvaluationRow).where(EvaluationRow.iteration_id == iteration.id)).all()
     assert judged
     assert all(split_of(row.question.text) == "test" for row in judged)
-    waiting = db.session.scalar(select(func.count()).select_from(Job).where(Job.kind == "predict", Job.state == "queued"))
+    waiting = db.session.scalar(
+        select(func.count()).select_from(Job).where(Job.kind == "predict", Job.state == "queued")
+    )
     assert waiting == 1  # the queue is answered again by the new release
     assert db.session.scalar(select(func.count()).select_from(Release)) == 2
 

@@ -50,12 +50,19 @@ def make_project(folder: Path, *, base: str | None = None, build: Callable[[Path
     use_one_thread()
     folder.mkdir(parents=True, exist_ok=True)
     with write() as session:
-        project = create_project(session, "People", task="qa", base=base or str(build(folder / "base")), embedder="hash")
+        project = create_project(
+            session, "People", task="qa", base=base or str(build(folder / "base")), embedder="hash"
+        )
     with write() as session:
         project_settings.update(session, project, epochs=EPOCHS, train_after=0, passages_shown=1)
-    documents = [{"id": name, "title": "", "text": f"{name} lives in {CITIES[i % len(CITIES)]} ."} for i, name in enumerate(NAMES)]
+    documents = [
+        {"id": name, "title": "", "text": f"{name} lives in {CITIES[i % len(CITIES)]} ."}
+        for i, name in enumerate(NAMES)
+    ]
     import_lines(folder / "documents.jsonl", documents, project, "documents")
-    import_lines(folder / "questions.jsonl", [{"question": question} for question in right_answers()], project, "questions")
+    import_lines(
+        folder / "questions.jsonl", [{"question": question} for question in right_answers()], project, "questions"
+    )
     update_index(project, report=quiet)
     return project
 
@@ -74,7 +81,9 @@ def load_champion(project: Project) -> LoadedRelease:
 
 
 def answer_queue(project: Project, loaded: LoadedRelease) -> None:
-    questions = list(db.session.scalars(select(Question).where(Question.project_id == project.id).order_by(Question.id)))
+    questions = list(
+        db.session.scalars(select(Question).where(Question.project_id == project.id).order_by(Question.id))
+    )
     answered = loaded.answer([question.text for question in questions], k=1)
     with write() as session:
         for question, one in zip(questions, answered, strict=True):

@@ -8,7 +8,10 @@ import click
 
 from webapp.cli.common import emit, json_option, opened, progress
 
-FAILED = {"failed": "Iteration {number} failed: {error}", "cancelled": "Iteration {number} was cancelled; no label was lost."}
+FAILED = {
+    "failed": "Iteration {number} failed: {error}",
+    "cancelled": "Iteration {number} was cancelled; no label was lost.",
+}
 
 
 @click.command()
@@ -26,10 +29,18 @@ def train(project: str, wait: bool, as_json: bool) -> None:
         with write() as session:
             iteration = service.start(session, found, person=None, reason="Started on the command line.")
         if not wait:
-            text = f"Iteration {iteration.number} is queued; the worker starts it. `errata train --wait` shows the result."
-            emit({"iteration": iteration.number, "state": "queued", "job": iteration.job_id}, as_json=as_json, text=text)
+            text = (
+                f"Iteration {iteration.number} is queued; the worker starts it. `errata train --wait` shows the result."
+            )
+            emit(
+                {"iteration": iteration.number, "state": "queued", "job": iteration.job_id}, as_json=as_json, text=text
+            )
             return
-        emit(_wait_for(iteration.number, iteration.job_id, as_json=as_json), as_json=as_json, text=_train_text(iteration.job_id))
+        emit(
+            _wait_for(iteration.number, iteration.job_id, as_json=as_json),
+            as_json=as_json,
+            text=_train_text(iteration.job_id),
+        )
 
 
 def _wait_for(number: int, job_id: int, *, as_json: bool) -> dict[str, Any]:
@@ -52,8 +63,13 @@ def _train_text(job_id: int) -> str:
 @click.command()
 @click.argument("project")
 @click.option("--gold", type=click.Path(path_type=Path), required=True, help="Gold rows: JSON lines or SQuAD JSON.")
-@click.option("--mode", type=click.Choice(["given", "retrieved"]), default="given", show_default=True,
-              help="Read each row's own context, or retrieve passages from the corpus first.")
+@click.option(
+    "--mode",
+    type=click.Choice(["given", "retrieved"]),
+    default="given",
+    show_default=True,
+    help="Read each row's own context, or retrieve passages from the corpus first.",
+)
 @click.option("--release", "number", type=int, help="A release's number; the one in service if not given.")
 @json_option
 def evaluate(project: str, gold: Path, mode: str, number: int | None, as_json: bool) -> None:
@@ -67,13 +83,17 @@ def evaluate(project: str, gold: Path, mode: str, number: int | None, as_json: b
         lines = [f"Release {evaluated.release} on {evaluated.n} rows, passages {mode}:"]
         lines += [f"  {name:24} {100 * value:5.1f} %" for name, value in evaluated.metrics.items()]
         if evaluated.rejected:
-            lines.append(f"  {len(evaluated.rejected)} rows could not be used, the first because {evaluated.rejected[0]['reason']}.")
+            lines.append(
+                f"  {len(evaluated.rejected)} rows could not be used, the first because {evaluated.rejected[0]['reason']}."
+            )
         emit({**asdict(evaluated), "mode": mode}, as_json=as_json, text="\n".join(lines))
 
 
 @click.command()
 @click.argument("project")
-@click.option("--format", "format_name", default="jsonl", show_default=True, help="jsonl, csv, or one of the task's own (squad).")
+@click.option(
+    "--format", "format_name", default="jsonl", show_default=True, help="jsonl, csv, or one of the task's own (squad)."
+)
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @click.option("--verdict", "verdicts", multiple=True, help="Only labels with this verdict; may be given several times.")
 @json_option
@@ -94,8 +114,12 @@ def export(project: str, format_name: str, output: Path, verdicts: tuple[str, ..
 
 @click.command()
 @click.argument("project")
-@click.option("--gold", type=click.Path(path_type=Path, exists=True), required=True, help="Gold rows that play the annotator.")
-@click.option("--test", type=click.Path(path_type=Path, exists=True), required=True, help="Gold rows to measure each round on.")
+@click.option(
+    "--gold", type=click.Path(path_type=Path, exists=True), required=True, help="Gold rows that play the annotator."
+)
+@click.option(
+    "--test", type=click.Path(path_type=Path, exists=True), required=True, help="Gold rows to measure each round on."
+)
 @click.option("--rounds", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--per-round", type=click.IntRange(1), default=50, show_default=True, help="Labels in each round.")
 @click.option("--strategy", default="random", show_default=True, help="random or uncertain.")
@@ -112,7 +136,10 @@ def replay(
     with opened():
         plan = Plan(gold, test, rounds, per_round, strategy=strategy, seed=seed)
         played = play(project_by_name(project), plan, progress(as_json=as_json))
-        lines = [f"{one['labels']:6} labels: release {one['release']}, {one['decision']}, {_figures(one['metrics'])}" for one in played]
+        lines = [
+            f"{one['labels']:6} labels: release {one['release']}, {one['decision']}, {_figures(one['metrics'])}"
+            for one in played
+        ]
         emit({"rounds": played}, as_json=as_json, text="\n".join(lines))
 
 

@@ -52,7 +52,11 @@ def passage_of(row: Row, texts: Texts) -> int | None:
 
 def to_example(row: Row, texts: Texts) -> Example:
     passage = texts.passages.get(passage_of(row, texts) or 0, "")
-    target = Target(row.text if row.answerable else "", row.answerable, locate(row.text, passage, row.start) if row.answerable else None)
+    target = Target(
+        row.text if row.answerable else "",
+        row.answerable,
+        locate(row.text, passage, row.start) if row.answerable else None,
+    )
     return Example(row.question_text, passage, target, kind=row.kind, label=row.label)
 
 

@@ -37,14 +37,26 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def read_train(folder: Path) -> list[Example]:
     return [
-        Example(row["text"], row["passage"], Target(row["target"], row["answerable"], row["start"]), row["weight"], row["kind"], row["label"])
+        Example(
+            row["text"],
+            row["passage"],
+            Target(row["target"], row["answerable"], row["start"]),
+            row["weight"],
+            row["kind"],
+            row["label"],
+        )
         for row in read_lines(folder / "train.jsonl")
     ]
 
 
 def read_evaluation(folder: Path, split: str) -> list[Evaluation]:
     return [
-        Evaluation(Gold(row["id"], row["text"], tuple(row["passages"]), tuple(row["answers"])), row["source"], row["question"], row["label"])
+        Evaluation(
+            Gold(row["id"], row["text"], tuple(row["passages"]), tuple(row["answers"])),
+            row["source"],
+            row["question"],
+            row["label"],
+        )
         for row in read_lines(folder / f"{split}.jsonl")
     ]
 

@@ -47,7 +47,8 @@ def freeze(project: Project, *, seed: int = 0) -> Dataset:
         session.add(dataset)
         session.flush()
         links = [
-            {"dataset_id": dataset.id, "label_id": row.label, "split": row.split, "kind": row.kind} for row in built.decided.rows
+            {"dataset_id": dataset.id, "label_id": row.label, "split": row.split, "kind": row.kind}
+            for row in built.decided.rows
         ]
         if links:
             session.execute(insert(DatasetLabel), links)
@@ -122,11 +123,17 @@ def _write_summary(folder: Path, decided: Decided, about: dict[str, Any]) -> Non
         "labels": [{"label": row.label, "split": row.split, "kind": row.kind} for row in decided.rows],
         "left_out": [{"label": out.label, "kind": out.kind, "reason": out.reason} for out in decided.left_out],
     }
-    (folder / "dataset.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    (folder / "dataset.json").write_text(
+        json.dumps(summary, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8"
+    )
 
 
 def _find_whole(project_id: int, fingerprint: str) -> Dataset | None:
-    statement = select(Dataset).where(Dataset.project_id == project_id, Dataset.fingerprint == fingerprint).order_by(Dataset.id.desc())
+    statement = (
+        select(Dataset)
+        .where(Dataset.project_id == project_id, Dataset.fingerprint == fingerprint)
+        .order_by(Dataset.id.desc())
+    )
     for dataset in db.session.scalars(statement):
         try:
             verify(home.absolute(dataset.path), kind="dataset")

@@ -30,7 +30,9 @@ def read_rehearsal(base_folder: Path) -> list[dict[str, Any]]:
     except ValueError as error:
         raise Damaged(f"{path} is not JSON lines; restore the base model's folder or choose another base.") from error
     if not all(isinstance(row, dict) and row.keys() >= FIELDS for row in rows):
-        raise Damaged(f"{path}: each line needs {', '.join(sorted(FIELDS))}; restore the base model's folder or choose another base.")
+        raise Damaged(
+            f"{path}: each line needs {', '.join(sorted(FIELDS))}; restore the base model's folder or choose another base."
+        )
     return rows
 
 
@@ -55,7 +57,12 @@ def _order(row: dict[str, Any]) -> str:
 
 def _example(row: dict[str, Any]) -> Example:
     answerable = bool(row["answerable"])
-    return Example(row["text"], row["passage"], Target(row["target"] if answerable else "", answerable, row.get("start")), kind="rehearsal")
+    return Example(
+        row["text"],
+        row["passage"],
+        Target(row["target"] if answerable else "", answerable, row.get("start")),
+        kind="rehearsal",
+    )
 
 
 def _evaluation(row: dict[str, Any], number: int) -> Evaluation:

@@ -38,4 +38,6 @@ def frozen(project_id: int, dataset_id: int) -> ResponseReturnValue:
     if dataset is None:
         raise NotFound(f"This project has no dataset {dataset_id}; the dataset page lists the frozen ones.")
     page = request.args.get("page", 1, type=int) or 1
-    return render("datasets/frozen.html", project=project, dataset=dataset, frozen=service.describe_frozen(dataset, page=page))
+    return render(
+        "datasets/frozen.html", project=project, dataset=dataset, frozen=service.describe_frozen(dataset, page=page)
+    )

@@ -92,7 +92,12 @@ def _shown_passages(answers: Iterable[int]) -> dict[int, list[int]]:
 def _passage_texts(ids: Iterable[int]) -> dict[int, str]:
     texts: dict[int, str] = {}
     for chunk in _chunks(ids):
-        texts.update({row[0]: row[1] for row in db.session.execute(select(Passage.id, Passage.text).where(Passage.id.in_(chunk)))})
+        texts.update(
+            {
+                row[0]: row[1]
+                for row in db.session.execute(select(Passage.id, Passage.text).where(Passage.id.in_(chunk)))
+            }
+        )
     return texts
 
 
@@ -162,7 +167,11 @@ def get_dataset(project_id: int, dataset_id: int) -> Dataset | None:
 
 
 def list_datasets(project_id: int) -> list[Dataset]:
-    return list(db.session.scalars(select(Dataset).where(Dataset.project_id == project_id).order_by(Dataset.id.desc()).limit(50)))
+    return list(
+        db.session.scalars(
+            select(Dataset).where(Dataset.project_id == project_id).order_by(Dataset.id.desc()).limit(50)
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -188,5 +197,13 @@ def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> 
         .outerjoin(newer, newer.supersedes_id == Label.id)
         .where(where).order_by(DatasetLabel.label_id).limit(page_size).offset((page - 1) * page_size)
     )  # fmt: skip
-    numbers = db.session.scalars(select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number))
-    return Frozen(tuple((link, text, decision, bool(changed)) for link, text, decision, changed in db.session.execute(statement)), tuple(numbers), page, pages, total)
+    numbers = db.session.scalars(
+        select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number)
+    )
+    return Frozen(
+        tuple((link, text, decision, bool(changed)) for link, text, decision, changed in db.session.execute(statement)),
+        tuple(numbers),
+        page,
+        pages,
+        total,
+    )

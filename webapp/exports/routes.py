@@ -31,7 +31,9 @@ def index(project_id: int) -> ResponseReturnValue:
         select(Job).where(Job.project_id == project.id, Job.kind == "export").order_by(Job.id.desc()).limit(LISTED)
     ).all()
     people = db.session.execute(
-        select(Person.id, Person.name).where(Person.id.in_(select(Label.person_id).where(Label.project_id == project.id)))
+        select(Person.id, Person.name).where(
+            Person.id.in_(select(Label.person_id).where(Label.project_id == project.id))
+        )
     )
     return render(
         "exports/index.html", "exports", project=project, formats=formats(project.task), choices=CHOICES, jobs=jobs,
@@ -46,8 +48,14 @@ def create(project_id: int) -> ResponseReturnValue:
     format_name = request.form.get("format", "")
     verdicts = [verdict for verdict in request.form.getlist("verdict") if verdict in CHOICES]
     if format_name not in formats(project.task):
-        raise Invalid(f"{format_name!r} is not an export format here; choose one of {', '.join(formats(project.task))}.")
-    payload: dict[str, Any] = {"format": format_name, "verdicts": verdicts, "person_id": request.form.get("person", type=int)}
+        raise Invalid(
+            f"{format_name!r} is not an export format here; choose one of {', '.join(formats(project.task))}."
+        )
+    payload: dict[str, Any] = {
+        "format": format_name,
+        "verdicts": verdicts,
+        "person_id": request.form.get("person", type=int),
+    }
     with write() as session:
         enqueue(session, "export", project_id=project.id, payload=payload, person=current_person(), priority=5)
         record(session, "label.export", project_id=project.id, **payload)

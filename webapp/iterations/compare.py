@@ -34,7 +34,13 @@ class Comparison:
 
 
 def compare(
-    task: Task, *, before: Path, after: Path, rows: Sequence[Evaluation], seed: int, report: Callable[[float, str], None]
+    task: Task,
+    *,
+    before: Path,
+    after: Path,
+    rows: Sequence[Evaluation],
+    seed: int,
+    report: Callable[[float, str], None],
 ) -> Comparison:
     golds = [row.gold for row in rows]
     old = evaluate(task, load_answerer(before, task), golds, lambda f: report(f / 2, "Asking the model in service"))

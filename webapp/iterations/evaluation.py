@@ -40,9 +40,13 @@ def evaluate_release(project: Project, gold: Path, *, mode: str, number: int | N
     """Raises ``Invalid`` for a file without a usable row, ``NotFound`` for an unknown release, ``Damaged`` for a broken one."""
     if mode not in MODES:
         raise Invalid(f"The mode is given or retrieved, not {mode!r}.")
-    release = release_service.release_or_404(project, number) if number is not None else release_service.champion_of(project)
+    release = (
+        release_service.release_or_404(project, number) if number is not None else release_service.champion_of(project)
+    )
     if release is None:
-        raise Invalid(f"{project.name} has no release to evaluate; build the index first: errata index {project.name}.")
+        raise Invalid(
+            f'{project.name} has no release to evaluate; build the index first: `errata index "{project.name}"`.'
+        )
     rejected: list[dict[str, str]] = []
     rows = read_gold(gold, rejected)
     if mode == "given":
@@ -58,7 +62,9 @@ def read_gold(path: Path, rejected: list[dict[str, str]]) -> list[QuestionRow]:
     rows = list(read(path, drop=lambda name, reason: rejected.append({"row": str(name), "reason": reason})))
     if not rows:
         first = f" The first row was refused because {rejected[0]['reason']}." if rejected else ""
-        raise Invalid(f"{path.name} has no usable gold row: each needs a question, a context and answers or is_impossible.{first}")
+        raise Invalid(
+            f"{path.name} has no usable gold row: each needs a question, a context and answers or is_impossible.{first}"
+        )
     return rows
 
 
@@ -74,12 +80,17 @@ def _read_given(project: Project, release: Release, rows: Sequence[QuestionRow],
     folder = home.absolute(release.answerer_path)
     verify(folder, kind="answerer")
     side = evaluate(
-        task, load_answerer(folder, task), _golds(rows, [(row.context,) for row in rows]), lambda f: report(f, "Asking each question")
+        task,
+        load_answerer(folder, task),
+        _golds(rows, [(row.context,) for row in rows]),
+        lambda f: report(f, "Asking each question"),
     )
     return side.metrics
 
 
-def _read_retrieved(project: Project, release: Release, rows: Sequence[QuestionRow], report: Report) -> tuple[dict[str, float], int]:
+def _read_retrieved(
+    project: Project, release: Release, rows: Sequence[QuestionRow], report: Report
+) -> tuple[dict[str, float], int]:
     task = get_task(project.task)
     loaded = serving.load_release(serving.describe(release))
     shown = read_settings(project).passages_shown
@@ -90,7 +101,9 @@ def _read_retrieved(project: Project, release: Release, rows: Sequence[QuestionR
         ranked.extend([hit.passage for hit in found] for found in hits)
     texts = serving.passage_texts([passage for found in ranked for passage in found[:shown]])
     passages = [tuple(texts[passage] for passage in found[:shown] if passage in texts) for found in ranked]
-    side = evaluate(task, loaded.answerer, _golds(rows, passages), lambda f: report(0.4 + 0.6 * f, "Asking each question"))
+    side = evaluate(
+        task, loaded.answerer, _golds(rows, passages), lambda f: report(0.4 + 0.6 * f, "Asking each question")
+    )
     retrieval, counted = score_retrieval(rows, ranked, corpus_passages(project))
     return {**side.metrics, **retrieval}, counted
 
@@ -102,7 +115,9 @@ def score_retrieval(
 
     ``recall_at_k`` is the share of questions with a relevant passage among the first k (one is enough to answer).
     """
-    sought = [Sought(str(i), row.context, tuple(text for text, _ in row.answers)) for i, row in enumerate(rows) if row.answers]
+    sought = [
+        Sought(str(i), row.context, tuple(text for text, _ in row.answers)) for i, row in enumerate(rows) if row.answers
+    ]
     relevant = relevant_passages(sought, passages)
     pairs = [(ranked[int(name)], found) for name, found in relevant.items()]
     if not pairs:
@@ -122,4 +137,3 @@ def corpus_passages(project: Project) -> Iterator[tuple[int, str]]:
     )  # fmt: skip
     for row in db.session.execute(statement):
         yield row[0], row[1]
-

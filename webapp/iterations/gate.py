@@ -38,7 +38,13 @@ class Measured:
 
 
 def decide(
-    before: Measured, after: Measured, *, metric: str, names: Mapping[str, str], groups: Mapping[str, int], seed: int = 0
+    before: Measured,
+    after: Measured,
+    *,
+    metric: str,
+    names: Mapping[str, str],
+    groups: Mapping[str, int],
+    seed: int = 0,
 ) -> Gate:
     """``groups`` says how many test questions a guarded metric is made of, so that one question alone cannot hold a release."""
     interval = paired_interval(before.each, after.each, seed=seed)
@@ -58,7 +64,9 @@ def decide(
 
 def _objections(interval: Interval, name: str) -> list[str]:
     if interval.difference <= 0:
-        return [f"The candidate is {'no better' if interval.difference == 0 else 'worse'} than the model in service, so that one stays."]
+        return [
+            f"The candidate is {'no better' if interval.difference == 0 else 'worse'} than the model in service, so that one stays."
+        ]
     if interval.low < -TOLERANCE:
         return [
             f"The gain may be chance: the interval reaches {_points(interval.low)}, and more than {_points(-TOLERANCE)} is not "
@@ -67,7 +75,9 @@ def _objections(interval: Interval, name: str) -> list[str]:
     return []
 
 
-def _guard_objections(before: Measured, after: Measured, names: Mapping[str, str], groups: Mapping[str, int]) -> list[str]:
+def _guard_objections(
+    before: Measured, after: Measured, names: Mapping[str, str], groups: Mapping[str, int]
+) -> list[str]:
     found = []
     for metric, margin in GUARDS.items():
         old, new, size = before.metrics.get(metric), after.metrics.get(metric), groups.get(metric, 0)
@@ -92,7 +102,11 @@ def _small_sample(interval: Interval, needed: int | None) -> list[str]:
             f"{interval.n} test {'question is' if interval.n == 1 else 'questions are'} few: about {wanted} more would make this "
             "comparison steady (15 % of the labelled questions become test questions; gold questions can be imported)."
         ]
-    return [f"To be sure of a difference of this size would take about {wanted} more test questions."] if wanted > 0 else []
+    return (
+        [f"To be sure of a difference of this size would take about {wanted} more test questions."]
+        if wanted > 0
+        else []
+    )
 
 
 def _no_questions() -> str:

@@ -125,18 +125,24 @@ def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report
     return place
 
 
-def _compare(project: Project, iteration: Iteration, answerer_path: Path, dataset: Dataset, report: Report) -> Comparison:
+def _compare(
+    project: Project, iteration: Iteration, answerer_path: Path, dataset: Dataset, report: Report
+) -> Comparison:
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     before = home.absolute(champion.answerer_path) if champion else resolve_base(iteration.base, home.model_cache())
     if champion is not None:
         artefact.verify(before, kind="answerer")
         if artefact.manifest_sha256(before) != champion.answerer_sha256:
-            raise Damaged(f"The answerer of release {champion.number} is not the one that was promoted; roll back to another release.")
+            raise Damaged(
+                f"The answerer of release {champion.number} is not the one that was promoted; roll back to another release."
+            )
     rows = read_evaluation(home.absolute(dataset.path), "test")
     task = get_task(project.task)
     comparison = compare(task, before=before, after=answerer_path, rows=rows, seed=iteration.seed, report=report)
     with write() as session:
-        session.execute(update(Iteration).where(Iteration.id == iteration.id).values(champion_id=champion.id if champion else None))
+        session.execute(
+            update(Iteration).where(Iteration.id == iteration.id).values(champion_id=champion.id if champion else None)
+        )
     return comparison
 
 
@@ -147,5 +153,7 @@ def run_evaluate(context: JobContext) -> dict[str, Any]:
         raise TrainingError("This evaluation cannot run: its project was deleted.")
     payload = context.payload
     return asdict(
-        evaluate_release(project, Path(payload["gold"]), mode=payload["mode"], number=payload.get("release"), report=context.report)
+        evaluate_release(
+            project, Path(payload["gold"]), mode=payload["mode"], number=payload.get("release"), report=context.report
+        )
     )

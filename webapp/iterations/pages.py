@@ -63,7 +63,9 @@ def list_lines(project: Project) -> list[Line]:
     candidates = {
         release.iteration_id: release
         for release in db.session.scalars(
-            select(Release).where(Release.project_id == project.id, Release.iteration_id.is_not(None)).order_by(Release.id.desc())
+            select(Release)
+            .where(Release.project_id == project.id, Release.iteration_id.is_not(None))
+            .order_by(Release.id.desc())
         )
     }
     return [
@@ -125,5 +127,6 @@ def _decisions(project: Project, iteration: Iteration, candidate: Release | None
     return tuple(
         (event, name or "the gate")
         for event, name in db.session.execute(statement)
-        if event.detail.get("iteration") == iteration.number or (number is not None and event.detail.get("release") == number)
+        if event.detail.get("iteration") == iteration.number
+        or (number is not None and event.detail.get("release") == number)
     )

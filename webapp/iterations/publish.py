@@ -45,7 +45,9 @@ def publish(
         _store_figures(session, iteration, comparison)
         # Another answerer may have gone into service since the comparison: then a person decides.
         compared = session.get(Release, iteration.champion_id) if iteration.champion_id else None
-        was_compared = champion is None or (compared is not None and compared.answerer_sha256 == champion.answerer_sha256)
+        was_compared = champion is None or (
+            compared is not None and compared.answerer_sha256 == champion.answerer_sha256
+        )
         if comparison.gate.decision == "promote" and was_compared:
             by_hand.promote(session, project, candidate, person=None, reason=comparison.gate.reasons[0])
             champion = candidate
@@ -69,7 +71,9 @@ def promote_by_hand(session: Session, project: Project, iteration: Iteration, *,
 
 def hold(session: Session, project: Project, iteration: Iteration, *, person: Any, reason: str) -> None:
     """Keep a person's reason for not promoting; the model in service stays."""
-    record(session, "iteration.hold", project_id=project.id, person_id=person.id, iteration=iteration.number, reason=reason)
+    record(
+        session, "iteration.hold", project_id=project.id, person_id=person.id, iteration=iteration.number, reason=reason
+    )
 
 
 def _store_figures(session: Session, iteration: Iteration, comparison: Comparison) -> None:

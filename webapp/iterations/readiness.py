@@ -61,7 +61,7 @@ def tally_labels(project_id: int) -> Tally:
 def find_problem(project: Project) -> str:
     """One sentence on why an iteration cannot start, and what to do; "" when it can."""
     if project.champion_id is None and get_task(project.task).USES_PASSAGES:
-        return f"There is no model in service to compare with yet; add documents and build the index first (errata index {project.name})."
+        return f'There is no model in service to compare with yet; add documents and build the index first (`errata index "{project.name}"`).'
     tally = tally_labels(project.id)
     if tally.usable < AT_LEAST:
         return _too_few(tally)
@@ -98,7 +98,9 @@ def assess(project: Project) -> Readiness:
 
 def count_changes(project: Project, *, at_most: int | None = None) -> tuple[int, int]:
     """Changed labels since the champion's training set, and since the last iteration's."""
-    last = db.session.scalar(select(Iteration).where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1))
+    last = db.session.scalar(
+        select(Iteration).where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1)
+    )
     changed = changed_labels(project.id, _newest_label(_champion_iteration(project)), at_most=at_most)
     return changed, changed_labels(project.id, _newest_label(last), at_most=at_most)
 
@@ -130,10 +132,18 @@ def changed_labels(project_id: int, newest: int, *, at_most: int | None = None) 
     is_current = ~select(superseding.id).where(superseding.supersedes_id == Label.id).exists()
     began_before = (
         select(first.id)
-        .where(first.question_id == Label.question_id, first.person_id == Label.person_id, first.round == Label.round, first.id <= newest)
+        .where(
+            first.question_id == Label.question_id,
+            first.person_id == Label.person_id,
+            first.round == Label.round,
+            first.id <= newest,
+        )
         .exists()
     )
     changed = select(Label.id).where(
-        Label.project_id == project_id, Label.id > newest, is_current, Label.verdict.not_in(("skip", "undo")) | began_before
+        Label.project_id == project_id,
+        Label.id > newest,
+        is_current,
+        Label.verdict.not_in(("skip", "undo")) | began_before,
     )
     return db.session.scalar(select(func.count()).select_from(changed.limit(at_most).subquery())) or 0

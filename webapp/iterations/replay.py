@@ -125,7 +125,9 @@ def _round(project: Project, plan: Plan, number: int, pool: Pool) -> dict[str, A
     db.session.expire_all()
     champion = champion_of(project)
     if champion is None:
-        raise Invalid(f"{project.name} has no release to start from; build the index first: errata index {project.name}.")
+        raise Invalid(
+            f'{project.name} has no release to start from; build the index first: `errata index "{project.name}"`.'
+        )
     labelled = _count_labels(project, pool.player)
     missing = number * plan.per_round - labelled
     if missing > 0:
@@ -158,7 +160,9 @@ def _train(project: Project, plan: Plan, number: int) -> str:
 def _label(project: Project, plan: Plan, pool: Pool, loaded: LoadedRelease, count: int) -> None:
     """Label ``count`` questions nobody has labelled, chosen by the plan's strategy."""
     taken = select(Label.question_id).where(Label.project_id == project.id)
-    statement = select(Question).where(Question.project_id == project.id, Question.sha256.in_(pool.rows), Question.id.not_in(taken))
+    statement = select(Question).where(
+        Question.project_id == project.id, Question.sha256.in_(pool.rows), Question.id.not_in(taken)
+    )
     questions = list(db.session.scalars(statement.order_by(Question.id)))
     chooser = random.Random(f"{plan.seed}:{len(questions)}")
     chooser.shuffle(questions)

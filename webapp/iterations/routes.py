@@ -116,7 +116,9 @@ def _decide(project_id: int, number: int, decide: Any) -> ResponseReturnValue:
     project, iteration = project_or_404(project_id), service.iteration_or_404(project_id, number)
     reason = " ".join(request.form.get("reason", "").split())
     if not reason:
-        return _page(project, iteration, {"reason": "Say why in a few words; the reason is kept with the decision."}), 400
+        return _page(
+            project, iteration, {"reason": "Say why in a few words; the reason is kept with the decision."}
+        ), 400
     with write() as session:
         decide(session, project, iteration, person=current_person(), reason=reason[:2000])
     return redirect_to(url_for("iterations.show", project_id=project_id, number=number))

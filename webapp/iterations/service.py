@@ -24,7 +24,12 @@ def start(session: Session, project: Project, *, person: Any, reason: str = "") 
         raise Invalid(problem)
     number = (session.scalar(select(func.max(Iteration.number)).where(Iteration.project_id == project.id)) or 0) + 1
     job = job_service.enqueue(
-        session, "train", project_id=project.id, payload={"iteration": number}, lock=f"train:{project.id}", person=person
+        session,
+        "train",
+        project_id=project.id,
+        payload={"iteration": number},
+        lock=f"train:{project.id}",
+        person=person,
     )
     settings = project_settings.read(project)
     fit = FitConfig(epochs=settings.epochs, method=settings.method, seed=settings.seed)
@@ -68,13 +73,17 @@ def iteration_or_404(project_id: int, number: int) -> Iteration:
 
 
 def candidate_of(iteration: Iteration) -> Release | None:
-    return db.session.scalar(select(Release).where(Release.iteration_id == iteration.id).order_by(Release.id.desc()).limit(1))
+    return db.session.scalar(
+        select(Release).where(Release.iteration_id == iteration.id).order_by(Release.id.desc()).limit(1)
+    )
 
 
 def evaluation_rows(iteration: Iteration, metric: str) -> list[tuple[EvaluationRow, str]]:
     """Each test question with ``better``, ``worse`` or ``same``, the largest changes first."""
     rows = db.session.scalars(
-        select(EvaluationRow).options(joinedload(EvaluationRow.question)).where(EvaluationRow.iteration_id == iteration.id)
+        select(EvaluationRow)
+        .options(joinedload(EvaluationRow.question))
+        .where(EvaluationRow.iteration_id == iteration.id)
     )
     ordered = sorted(rows, key=lambda row: (-abs(_change(row, metric)), row.id))
     return [(row, _direction(_change(row, metric))) for row in ordered]
@@ -86,4 +95,3 @@ def _change(row: EvaluationRow, metric: str) -> float:
 
 def _direction(change: float) -> str:
     return "better" if change > 0 else "worse" if change < 0 else "same"
-

@@ -94,7 +94,10 @@ def label_rows(project_id: int, filters: Filters) -> Iterator[Row]:
 
 
 def count_labels(project_id: int, filters: Filters) -> int:
-    return db.session.scalar(select(func.count()).select_from(_statement(project_id, filters).order_by(None).subquery())) or 0
+    return (
+        db.session.scalar(select(func.count()).select_from(_statement(project_id, filters).order_by(None).subquery()))
+        or 0
+    )
 
 
 def _statement(project_id: int, filters: Filters) -> Any:
@@ -129,7 +132,9 @@ def _statement(project_id: int, filters: Filters) -> Any:
 def _shown_passages(answers: list[int]) -> dict[int, list[Row]]:
     shown: dict[int, list[Row]] = {}
     statement = select(AnswerPassage.answer_id, AnswerPassage.rank, AnswerPassage.passage_id, AnswerPassage.score)
-    statement = statement.where(AnswerPassage.answer_id.in_(answers)).order_by(AnswerPassage.answer_id, AnswerPassage.rank)
+    statement = statement.where(AnswerPassage.answer_id.in_(answers)).order_by(
+        AnswerPassage.answer_id, AnswerPassage.rank
+    )
     for answer, rank, passage, score in db.session.execute(statement):
         shown.setdefault(answer, []).append({"rank": rank, "passage": passage, "score": score})
     return shown

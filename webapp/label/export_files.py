@@ -29,7 +29,10 @@ def export_to(path: Path, project: Project, format_name: str, *, filters: Filter
     """Write the export to ``path`` and, when labels were dropped, ``<path>.dropped.jsonl``. Never leaves half a file."""
     dropped: list[dict[str, Any]] = []
     chunks = write_labels(
-        project, format_name, filters=filters, drop=lambda label, reason: dropped.append({"label": label, "reason": reason})
+        project,
+        format_name,
+        filters=filters,
+        drop=lambda label, reason: dropped.append({"label": label, "reason": reason}),
     )
     total = count_labels(project.id, filters)
     sha256 = _write_whole(path, _watched(chunks, total, report))

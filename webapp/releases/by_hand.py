@@ -44,9 +44,15 @@ def rollback(session: Session, project: Project, *, person: Any, reason: str) ->
 
 def describe(project: Project) -> list[Line]:
     releases = db.session.scalars(
-        select(Release).options(joinedload(Release.index)).where(Release.project_id == project.id).order_by(Release.number.desc())
+        select(Release)
+        .options(joinedload(Release.index))
+        .where(Release.project_id == project.id)
+        .order_by(Release.number.desc())
     )
-    numbers = {row[0]: row[1] for row in db.session.execute(select(Iteration.id, Iteration.number).where(Iteration.project_id == project.id))}
+    numbers = {
+        row[0]: row[1]
+        for row in db.session.execute(select(Iteration.id, Iteration.number).where(Iteration.project_id == project.id))
+    }
     promotions = _promotions(project)
     names = get_task(project.task).METRICS
     return [
@@ -65,4 +71,6 @@ def _promotions(project: Project) -> dict[int, tuple[str, str]]:
         .where(AuditEvent.project_id == project.id, AuditEvent.action == "release.promote").order_by(AuditEvent.id)
     )  # fmt: skip
     rows = db.session.execute(statement)
-    return {detail["release"]: (name or "Errata", detail.get("reason", "")) for detail, name in rows if "release" in detail}
+    return {
+        detail["release"]: (name or "Errata", detail.get("reason", "")) for detail, name in rows if "release" in detail
+    }

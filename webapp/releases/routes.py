@@ -18,7 +18,9 @@ bp = Blueprint("releases", __name__)
 def index(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     previous = service.previous_champion(db.session(), project)
-    return render("releases/index.html", "releases", project=project, lines=by_hand.describe(project), previous=previous)
+    return render(
+        "releases/index.html", "releases", project=project, lines=by_hand.describe(project), previous=previous
+    )
 
 
 def _reason(default: str) -> str:
