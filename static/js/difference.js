@@ -38,8 +38,9 @@
     if (oldText.trim() === newText.trim() || !oldText) return;
     for (const [kind, text] of wordChanges(oldText, newText)) {
       const node = document.createElement({ same: "span", gone: "del", new: "ins" }[kind]);
-      node.textContent = text;
-      box.append(node);
+      const words = kind === "same" ? text : text.trimEnd(); // no line through or under the blank after a word
+      node.textContent = words;
+      box.append(node, text.slice(words.length));
     }
   }
 

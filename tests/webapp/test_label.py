@@ -4,7 +4,17 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.webapp.queue_rows import (
-    PARKING, PATIO, add_answer, add_passages, add_question, add_queue, add_release, decide, labels_of, next_page, take,
+    PARKING,
+    PATIO,
+    add_answer,
+    add_passages,
+    add_question,
+    add_queue,
+    add_release,
+    decide,
+    labels_of,
+    next_page,
+    take,
 )  # fmt: skip
 from webapp.label.difference import edit_distance, word_changes
 from webapp.label.highlight import cut
@@ -37,7 +47,7 @@ def test_correct_stores_the_words_the_passage_and_the_evidence(client: FlaskClie
 
 
 def _first_passage(page: str) -> str:
-    return page.split('data-passage="')[1].split('"')[0]
+    return page.split('data-passage="')[1].split('"', maxsplit=1)[0]
 
 
 def test_evidence_of_another_passage_than_the_chosen_one_is_left_out(client: FlaskClient, project: Project) -> None:
@@ -121,7 +131,7 @@ def test_a_question_of_another_project_is_not_found(client: FlaskClient, project
 
 
 def test_one_request_saves_and_brings_the_next_question(client: FlaskClient, project: Project) -> None:
-    first, second = add_queue(project, 2)
+    _, second = add_queue(project, 2)
     question, form = take(client, project)
     page = decide(client, project, question, form, "accept", headers=HTMX)
     assert page.status_code == 200

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from training.types import TrainingError
@@ -69,8 +69,6 @@ def _next_batch(project: Project, champion_id: int, place: tuple[float, int] | N
 
 
 def _count_waiting(project: Project, champion_id: int) -> int:
-    from sqlalchemy import func
-
     return db.session.scalar(select(func.count()).select_from(_unanswered(project.id, champion_id).subquery())) or 0
 
 

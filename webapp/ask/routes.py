@@ -1,6 +1,6 @@
 """Ask a question and see it answered live on the annotate page."""
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.ask import service
@@ -13,7 +13,7 @@ from webapp.projects.service import project_or_404
 bp = Blueprint("ask", __name__)
 
 
-def _page(project_id: int, *, error: str = "") -> ResponseReturnValue:
+def _page(project_id: int, *, error: str = "") -> Response:
     project = project_or_404(project_id)
     text = request.form.get("question", "")
     return render("ask/index.html", "ask_form", project=project, asked=text, error=error, typed=service.typed_questions(project))

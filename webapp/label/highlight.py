@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ def cut(text: str, *, evidence: tuple[int, int] | None = None, terms: Sequence[s
     cuts = sorted(edges)
     starts = {a: b for a, b in found}
     pieces, term_end = [], 0
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in pairwise(cuts):
         term_end = max(term_end, starts.get(a, 0))
         is_evidence = evidence is not None and evidence[0] <= a and b <= evidence[1]
         pieces.append(Piece(text[a:b], is_evidence, b <= term_end))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.ask import queue
@@ -29,11 +29,11 @@ def _me() -> SignedIn:
     return person
 
 
-def _page(project: Project, question: Question | None, **more: Any) -> Any:
+def _page(project: Project, question: Question | None, **more: Any) -> Response:
     """The page around ``question``; without one it says what to do."""
     session, me = db.session(), _me()
     progress = queue_progress(session, project)
-    context = {
+    context: dict[str, Any] = {
         "view": view_question(session, project, question, me.id) if question is not None else None,
         "progress": progress, "recent": recent_decisions(session, project, me.id),
         "iteration": next_iteration(session, project), "undo_id": new_submission_id(), "form": {}, "error": "", "saved": None,
@@ -92,7 +92,7 @@ def decide(project_id: int, question_id: int) -> ResponseReturnValue:
     return _saved_page(project, label, following)
 
 
-def _saved_page(project: Project, label: Label, following: Question | None) -> ResponseReturnValue:
+def _saved_page(project: Project, label: Label, following: Question | None) -> Response:
     here = url_for("label.annotate", project_id=project.id)
     if not is_htmx():
         return redirect_to(url_for("label.annotate", project_id=project.id, saved=label.id))
@@ -101,7 +101,7 @@ def _saved_page(project: Project, label: Label, following: Question | None) -> R
     return response
 
 
-def _stale_page(project: Project, question_id: int, error: Stale) -> ResponseReturnValue:
+def _stale_page(project: Project, question_id: int, error: Stale) -> Response:
     asked = asking.question_or_404(project, question_id)
     saved = db.session.get(Label, error.current_id) if error.current_id is not None else None
     stale = {"message": str(error), "saved": saved, "word": _word(saved)}
