@@ -19,7 +19,7 @@ from webapp.checkpoint import take_lock
 from webapp.errors import Busy, Unavailable
 from webapp.settings import Settings
 
-READY_S = 20.0
+READY_S = 60.0  # a second or two as a rule; a machine that trains beside may take long
 STOP_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 GOOD_RUN_S = 60.0
