@@ -16,6 +16,7 @@ COMMANDS = {
     "ask": ("webapp.cli.ask", "Answer one question with the release in service."),
     "train": ("webapp.cli.learning", "Start an iteration on all labels so far."),
     "evaluate": ("webapp.cli.learning", "Measure a release on gold rows."),
+    "replay": ("webapp.cli.learning", "Let gold rows play the annotator for some rounds."),
     "promote": ("webapp.cli.release", "Put a release in service."),
     "rollback": ("webapp.cli.release", "Go back to the release before."),
     "export": ("webapp.cli.learning", "Write labels to a file."),
