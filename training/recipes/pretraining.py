@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.generator import names
 from training.generator.pages import write_easy_page, write_page
-from training.generator.rows import ask_page, to_examples
+from training.generator.rows import UNANSWERABLE_SHARE, ask_page, to_examples
 from training.recipes.packed import Packed, collate, everything, loss, pack
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ class Plan:
     layers: int = 4
     heads: int = 8
     window: int = 512
-    pages: int = 6  # a process and step
+    pages: int = 2  # a process and step
     questions: int = 10  # a page
-    rows: int = 16  # of names to copy, a process and step
-    learning_rate: float = 6e-3
-    copied: float = 0.5
-    warm_up: float = 0.12
-    easy: float = 0.25
+    rows: int = 6  # of names to copy, a process and step
+    learning_rate: float = 3e-3
+    copied: float = 0.9
+    warm_up: float = 0.15
+    easy: float = 0.3
     processes: int = 2
     seed: int = 7
 
@@ -60,7 +60,9 @@ def question_page(answerer: Any, random: Random, count: int, *, easy: bool) -> P
     """A page with its questions, encoded as the answerer encodes every training row."""
     while True:
         page = write_easy_page(random, "train") if easy else write_page(random, "train")
-        rows = answerer.encode(to_examples(page, ask_page(page, random, count=count, split="train")))
+        share = 0.2 if easy else UNANSWERABLE_SHARE
+        asked = ask_page(page, random, count=count, split="train", unanswerable=share)
+        rows = answerer.encode(to_examples(page, asked))
         if len(rows) > 1:
             return pack(rows)
 
@@ -74,7 +76,10 @@ def next_batch(
     easy = fraction < plan.easy
     count = plan.pages * (2 if easy else 1)
     pages = [question_page(answerer, random, plan.questions, easy=easy) for _ in range(count)]
-    return collate([everything(page) for page in pages] if fraction < plan.warm_up else pages, answerer.padding)
+    if fraction < plan.warm_up:
+        # A row of names beside the pages keeps copying alive while the rest of the model finds its feet.
+        pages = [*map(everything, pages), copy_row(answerer.tokenizer, random)]
+    return collate(pages, answerer.padding)
 
 
 def rate(plan: Plan, step: int, fraction: float) -> float:
