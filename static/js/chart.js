@@ -42,6 +42,7 @@
       // A rich-text tooltip is painted on the canvas: an HTML one would need inline styles, and would take names as markup.
       tooltip: {
         trigger: data.series.some((one) => one.kind === "scatter") ? "item" : "axis", renderMode: "richText", confine: true,
+        valueFormatter: (value) => (typeof value === "number" ? String(Number(value.toPrecision(4))) : value),
         backgroundColor: token("--card"), borderColor: token("--line"), textStyle: { color: text },
       },
       xAxis: axis(data.x, isCategory, data),
