@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from tests.webapp import toy_loop
+from training.types import Cancelled
 from webapp.cli.learning import evaluate, export, train
 from webapp.db import write
 from webapp.home import absolute
@@ -95,6 +96,14 @@ def test_a_second_attempt_learns_from_what_the_first_began_with_and_trains_only_
     assert len(made) == 1
     assert not (absolute(iteration.path) / "checkpoints").exists()
 
+    with write() as session:  # killed after it had published, before its job was marked as done
+        session.execute(update(Job).where(Job.id == job.id).values(state="queued"))
+    first = db.session.get_one(Job, job.id).result
+    assert run_here(job.id)
+    assert len(db.session.scalars(select(Release).where(Release.iteration_id == iteration.id)).all()) == 1
+    second = db.session.get_one(Job, job.id, populate_existing=True).result or {}
+    assert {**second, "seconds": 0} == {**(first or {}), "seconds": 0}
+
 
 def test_a_cancelled_job_publishes_nothing(toy: Project, person: Person, monkeypatch: pytest.MonkeyPatch):
     """Cancelled between the comparison and the last transaction: no release, no figures."""
@@ -110,6 +119,21 @@ def test_a_cancelled_job_publishes_nothing(toy: Project, person: Person, monkeyp
     assert job.state == "cancelled"
     assert iteration.gate is None
     assert db.session.scalars(select(Release.number)).all() == [1]
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_cancelled_run_leaves_no_files_but_one_that_lost_its_lease_leaves_them_to_the_next(
+    toy: Project, person: Person, monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+):
+    def stop(*_: object, **__: object) -> None:
+        with write() as session:
+            session.execute(update(Job).where(Job.kind == "train").values(cancel_requested=is_cancelled))
+        raise Cancelled("stop")
+
+    monkeypatch.setattr(jobs, "compare", stop)
+    iteration, _ = toy_loop.train(toy, person)
+    assert absolute(f"projects/{toy.id}/answerers/{iteration.config['answerer']}").exists() is not is_cancelled
+    assert (absolute(iteration.path) / "checkpoints").exists() is not is_cancelled
 
 
 @pytest.mark.parametrize(

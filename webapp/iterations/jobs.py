@@ -24,11 +24,12 @@ from webapp.datasets.files import read_evaluation, read_train
 from webapp.datasets.freeze import freeze
 from webapp.db import write
 from webapp.errors import Damaged
-from webapp.iterations import progress
+from webapp.iterations import progress, service
 from webapp.iterations.compare import Comparison, compare
 from webapp.iterations.evaluation import evaluate_release
 from webapp.iterations.publish import publish
 from webapp.iterations.readiness import newest_label
+from webapp.jobs import service as job_service
 from webapp.jobs.context import JobContext
 from webapp.models import Dataset, Iteration, Project, Release, db
 
@@ -38,6 +39,26 @@ Report = Callable[[float, str], None]
 def run_train(context: JobContext) -> dict[str, Any]:
     began = time.monotonic()
     project, iteration = _load_rows(context)
+    if service.candidate_of(iteration) is None:  # else an attempt was killed after it had published
+        _run(context, project, iteration)
+    shutil.rmtree(home.absolute(iteration.path) / "checkpoints", ignore_errors=True)
+    db.session.expire_all()
+    return {**_result(project.id, iteration.number), "seconds": time.monotonic() - began}
+
+
+def _result(project_id: int, number: int) -> dict[str, Any]:
+    iteration, project = service.iteration_or_404(project_id, number), db.session.get_one(Project, project_id)
+    candidate = service.candidate_of(iteration)
+    champion = db.session.get(Release, project.champion_id) if project.champion_id else None
+    counts = iteration.dataset.counts if iteration.dataset else {}
+    return {
+        "iteration": number, "candidate": candidate.number if candidate else None, "champion": champion.number if champion else None,
+        "examples": {kind: counts.get(kind, 0) for kind in ("accept", "correct", "negative", "rehearsal")},
+        "before": iteration.before, "after": iteration.after, "gate": iteration.gate,
+    }  # fmt: skip
+
+
+def _run(context: JobContext, project: Project, iteration: Iteration) -> None:
     folder = home.absolute(iteration.path)
     folder.mkdir(parents=True, exist_ok=True)
     context.report(0.01, "Freezing the dataset, then loading the base model")
@@ -47,18 +68,23 @@ def run_train(context: JobContext) -> dict[str, Any]:
         answerer_path = _train_once(project, iteration, dataset, part(context.report, 0.05, 0.80))
         comparison = _compare(project, iteration, answerer_path, dataset, part(context.report, 0.80, 0.98))
     except Cancelled:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        _tidy_if_cancelled(context, project, iteration)
         raise
     context.report(0.98, "Writing down the comparison")
-    published = publish(context, project, iteration, answerer_path=answerer_path, comparison=comparison)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    counts = dataset.counts
-    return {
-        "iteration": iteration.number, "candidate": published.candidate, "champion": published.champion,
-        "examples": {kind: counts[kind] for kind in ("accept", "correct", "negative", "rehearsal")},
-        "before": comparison.before.metrics, "after": comparison.after.metrics, "gate": comparison.gate.to_json(),
-        "seconds": time.monotonic() - began,
-    }  # fmt: skip
+    publish(context, project, iteration, answerer_path=answerer_path, comparison=comparison)
+
+
+def _tidy_if_cancelled(context: JobContext, project: Project, iteration: Iteration) -> None:
+    """Remove what a cancelled run leaves. A run whose lease was lost is going on elsewhere with these very files: they stay."""
+    db.session.rollback()
+    job = job_service.get_job(context.job_id)
+    if job is not None and (job.cancel_requested or job.state == "cancelled"):
+        shutil.rmtree(home.absolute(iteration.path) / "checkpoints", ignore_errors=True)
+        shutil.rmtree(_answerer_place(project, iteration), ignore_errors=True)
+
+
+def _answerer_place(project: Project, iteration: Iteration) -> Path:
+    return home.project_folder(project.id) / home.ARTEFACT_FOLDERS["answerer"] / str(iteration.config["answerer"])
 
 
 def part(report: Report, low: float, high: float) -> Report:
@@ -103,7 +129,7 @@ def _write_config(folder: Path, iteration: Iteration, dataset: Dataset) -> None:
 
 
 def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report: Report) -> Path:
-    place = home.project_folder(project.id) / home.ARTEFACT_FOLDERS["answerer"] / iteration.config["answerer"]
+    place = _answerer_place(project, iteration)
     if place.exists():
         artefact.verify(place, kind="answerer")
         return place

@@ -1,6 +1,5 @@
 """What an iteration leaves behind, in one transaction: the candidate release, the figures, and its promotion when the gate says so."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,9 @@ from webapp.releases import by_hand
 from webapp.releases import service as release_service
 
 
-@dataclass(frozen=True)
-class Published:
-    """Release numbers: the candidate's, and the champion's after the decision."""
-
-    candidate: int
-    champion: int | None
-
-
 def publish(
     context: JobContext, project: Project, iteration: Iteration, *, answerer_path: Path, comparison: Comparison
-) -> Published:
+) -> None:
     sha256 = artefact.manifest_sha256(answerer_path)
     with write() as session:
         context.guard(session)
@@ -50,8 +41,6 @@ def publish(
         )
         if comparison.gate.decision == "promote" and was_compared:
             by_hand.promote(session, project, candidate, person=None, reason=comparison.gate.reasons[0])
-            champion = candidate
-    return Published(candidate.number, champion.number if champion else None)
 
 
 def promote_by_hand(session: Session, project: Project, iteration: Iteration, *, person: Any, reason: str) -> None:
