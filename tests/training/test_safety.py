@@ -48,6 +48,7 @@ def link_folder_outside(folder: Path) -> None:
 
 
 def index_outside(folder: Path) -> None:
+    shutil.copy(folder / "model.safetensors", folder.parent / "elsewhere.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../elsewhere.safetensors"}}))
 
 

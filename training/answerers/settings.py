@@ -15,7 +15,7 @@ class Settings:
     """``max_tokens`` bounds prompt and target together; ``max_new_tokens`` bounds an answer, in tokens of the model's own.
 
     ``answerable_threshold`` is compared with ``Reading.answerable_score``; ``stride`` is the overlap, in tokens, of the
-    windows in which a span model reads a long passage; ``batch_tokens`` the padded tokens read at once.
+    windows in which a span model reads a long passage.
     """
 
     task: str
@@ -25,7 +25,6 @@ class Settings:
     max_tokens: int = 512
     max_new_tokens: int = 32
     stride: int = 96
-    batch_tokens: int = 1024
 
     def with_threshold(self, threshold: float) -> "Settings":
         return replace(self, answerable_threshold=float(threshold))
