@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 import threading
 
 from flask import Flask
@@ -43,9 +42,6 @@ def run_web(app: Flask, *, host: str, port: int, stop: threading.Event) -> None:
 
 
 def main() -> None:
-    # SQLite lets go of the interpreter at every statement; whoever holds the write lock must get it back at once, not after the
-    # five milliseconds that every other busy thread may keep it by default.
-    sys.setswitchinterval(0.0002)
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
