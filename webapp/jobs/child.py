@@ -1,16 +1,19 @@
 """The process of one job: ``python -m webapp.jobs.child JOB_ID TOKEN PARENT MODULE:FUNCTION``. Dies with its worker, gives way to the pages."""
 
+import contextlib
 import ctypes
 import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 from webapp import create_base
 from webapp.jobs.run import execute
 from webapp.settings import Settings, read_settings
 
 PR_SET_PDEATHSIG = 1
+NICENESS = 10
 
 
 def die_with_parent(parent: int) -> None:
@@ -19,6 +22,14 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the worker ended before we could ask
         raise SystemExit(1)
+
+
+def give_way() -> None:
+    """Pages first. A child leads its own session, and where Linux groups processes by session, niceness counts within the group
+    alone: the group itself must give way too, or one training takes as much of the processor as all pages together."""
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # no such file: nothing is grouped
+        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
 def limit_torch(settings: Settings) -> None:
@@ -30,7 +41,7 @@ def limit_torch(settings: Settings) -> None:
 
 def main(job_id: int, token: str, parent: int, function: str) -> int:
     die_with_parent(parent)
-    os.nice(10)
+    give_way()
     settings = read_settings(os.environ)
     limit_torch(settings)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
