@@ -195,11 +195,15 @@ def test_a_span_model_leaves_out_answers_that_are_not_in_the_passage(tiny_span: 
 
 def test_a_negative_weight_pushes_away_and_stays_bounded(tiny_span: Path) -> None:
     answerer = load_answerer(tiny_span, QA)
-    example = Example("Where does Anna live ?", "Anna lives in Rome .", Target("Rome"), weight=-0.1)
-    batch = answerer.collate(answerer.encode([example]))
-    loss = answerer.loss(answerer.model, batch)
-    loss.backward()
-    assert 0.0 < loss.item() < 12.0
+    slopes = []
+    for weight in (1.0, -0.1):
+        example = Example("Where does Anna live ?", "Anna lives in Rome .", Target("Rome"), weight=weight)
+        answerer.model.zero_grad()
+        loss = answerer.loss(answerer.model, answerer.collate(answerer.encode([example])))
+        loss.backward()
+        assert 0.0 < loss.item() < 12.0
+        slopes.append(answerer.model.qa_outputs.weight.grad.clone())
+    assert (slopes[0] * slopes[1]).sum().item() < 0.0
 
 
 def test_the_best_passage_is_chosen_and_earlier_rank_breaks_ties(taught: Callable[[str], Taught]) -> None:
