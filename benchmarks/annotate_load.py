@@ -38,7 +38,18 @@ sys.path.insert(0, str(ROOT))
 DOCUMENTS = 2_000
 PASSAGES_SHOWN = 5
 ROUNDS = {1: 200, 8: 60, 32: 30}
-DECISIONS = ("accept", "correct", "accept", "wrong_answer", "correct", "unanswerable", "accept", "wrong_passage", "accept", "correct")
+DECISIONS = (
+    "accept",
+    "correct",
+    "accept",
+    "wrong_answer",
+    "correct",
+    "unanswerable",
+    "accept",
+    "wrong_passage",
+    "accept",
+    "correct",
+)
 FIELD = re.compile(rb'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
 QUESTION = re.compile(rb'action="(/p/\d+/annotate/(\d+))"')
 SENTENCE = "The kitchen of house {n} closes at {hour} and its terrace seats {seats} people under old chestnut trees. "
@@ -150,7 +161,9 @@ class Connection:
     async def open(self) -> None:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
 
-    async def request(self, method: str, path: str, form: dict[str, str] | None = None, *, htmx: bool = False) -> tuple[int, bytes]:
+    async def request(
+        self, method: str, path: str, form: dict[str, str] | None = None, *, htmx: bool = False
+    ) -> tuple[int, bytes]:
         body = urlencode(form, quote_via=quote_plus).encode() if form is not None else b""
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}", f"Content-Length: {len(body)}"]
         lines += ["Content-Type: application/x-www-form-urlencoded"] if form is not None else []

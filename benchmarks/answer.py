@@ -66,10 +66,15 @@ def plain_loop(answerer: Any, pairs: Sequence[Pair]) -> list[str]:
 
 def _plain_generate(answerer: Any, text: str, passage: str) -> str:
     tokenizer, model = answerer.tokenizer, answerer.model
-    inputs = tokenizer(answerer.task.format(text, passage), return_tensors="pt", truncation=True, max_length=answerer.window - 40)
+    inputs = tokenizer(
+        answerer.task.format(text, passage), return_tensors="pt", truncation=True, max_length=answerer.window - 40
+    )
     inputs = {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
     output = model.generate(
-        **inputs, do_sample=False, max_new_tokens=answerer.settings.max_new_tokens, pad_token_id=tokenizer.pad_token_id,
+        **inputs,
+        do_sample=False,
+        max_new_tokens=answerer.settings.max_new_tokens,
+        pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
     begin = inputs["input_ids"].shape[1] if answerer.settings.architecture == "causal" else 0
@@ -77,7 +82,9 @@ def _plain_generate(answerer: Any, text: str, passage: str) -> str:
 
 
 def _plain_span(answerer: Any, text: str, passage: str) -> str:
-    inputs = answerer.tokenizer(text, passage, return_tensors="pt", truncation="only_second", max_length=answerer.window)
+    inputs = answerer.tokenizer(
+        text, passage, return_tensors="pt", truncation="only_second", max_length=answerer.window
+    )
     output = answerer.model(**inputs.to(answerer.model.device))
     first, last = int(output.start_logits.argmax()), int(output.end_logits.argmax())
     return answerer.tokenizer.decode(inputs["input_ids"][0, first : last + 1])
@@ -104,10 +111,15 @@ def measure(name: str, pairs: Sequence[Pair], *, rounds: int) -> dict[str, Any]:
     batch_cpu, loop_cpu = min(t for _, t in ours), min(t for _, t in loop)
     return {
         "model": name if name in ("starter", "reader") else Path(name).name,
-        "architecture": answerer.settings.architecture, "questions": len(pairs),
-        "live_p50_ms": round(statistics.median(live), 1), "live_p95_ms": round(sorted(live)[int(len(live) * 0.95)], 1),
-        "batch_per_s": round(len(pairs) / batch_s, 1), "loop_per_s": round(len(pairs) / loop_s, 1),
-        "ratio": round(loop_s / batch_s, 2), "batch_cpu_s": round(batch_cpu, 2), "loop_cpu_s": round(loop_cpu, 2),
+        "architecture": answerer.settings.architecture,
+        "questions": len(pairs),
+        "live_p50_ms": round(statistics.median(live), 1),
+        "live_p95_ms": round(sorted(live)[int(len(live) * 0.95)], 1),
+        "batch_per_s": round(len(pairs) / batch_s, 1),
+        "loop_per_s": round(len(pairs) / loop_s, 1),
+        "ratio": round(loop_s / batch_s, 2),
+        "batch_cpu_s": round(batch_cpu, 2),
+        "loop_cpu_s": round(loop_cpu, 2),
         "cpu_ratio": round(loop_cpu / batch_cpu, 2),
     }
 
@@ -126,7 +138,9 @@ def _live(answerer: Any, task: Any, pairs: Sequence[Pair]) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gold", type=Path, help="gold JSON lines (.gz too) to take questions and passages from")
-    parser.add_argument("--model", action="append", help="starter, reader or a model folder; may be given several times")
+    parser.add_argument(
+        "--model", action="append", help="starter, reader or a model folder; may be given several times"
+    )
     parser.add_argument("--questions", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)

@@ -39,7 +39,11 @@ def written_rows(count: int, *, seed: int) -> list[Row]:
     chooser = random.Random(seed)
     rows = []
     for i in range(count):
-        name = chooser.choice("BCDFGHKLM") + chooser.choice("aeiou") + chooser.choice(["lta", "mino", "ster", "ndo", "rra"])
+        name = (
+            chooser.choice("BCDFGHKLM")
+            + chooser.choice("aeiou")
+            + chooser.choice(["lta", "mino", "ster", "ndo", "rra"])
+        )
         values = {
             "opens at": f"{chooser.randint(5, 11)}:{chooser.choice(['00', '15', '30'])}",
             "closes at": f"{chooser.randint(8, 11)}:{chooser.choice(['00', '45', '30'])} pm",
@@ -49,8 +53,14 @@ def written_rows(count: int, *, seed: int) -> list[Row]:
         filler = ["The walls are white and the tables are made of oak."] * chooser.choice([0, 0, 1, 2, 4, 10])
         asked = chooser.choice(list(values))
         told = [key for key in values if key != asked or i % 3]
-        passage = " ".join(chooser.sample([f"{name} {key} {values[key]}." for key in told] + filler, len(told) + len(filler)))
-        answers = [{"text": values[asked], "start": passage.index(f"{asked} {values[asked]}") + len(asked) + 1}] if i % 3 else []
+        passage = " ".join(
+            chooser.sample([f"{name} {key} {values[key]}." for key in told] + filler, len(told) + len(filler))
+        )
+        answers = (
+            [{"text": values[asked], "start": passage.index(f"{asked} {values[asked]}") + len(asked) + 1}]
+            if i % 3
+            else []
+        )
         rows.append({"question": f"{name} {asked} what?", "context": passage, "answers": answers})
     return rows
 
@@ -99,7 +109,12 @@ def train_ours(answerer: Any, examples: Sequence[Example], golds: Sequence[Gold]
     with tempfile.TemporaryDirectory() as folder:
         curve = Curve(answerer, golds)
         done = fit(
-            answerer, examples, measure=curve.measure, folder=Path(folder), config=config, report=lambda *_: None,
+            answerer,
+            examples,
+            measure=curve.measure,
+            folder=Path(folder),
+            config=config,
+            report=lambda *_: None,
             log=lambda _: None,
         )
         return curve.figures(done.tokens, done.steps)
@@ -118,10 +133,14 @@ def train_stock(answerer: Any, examples: Sequence[Example], golds: Sequence[Gold
         width = max(len(item["input_ids"]) for item in items)
         fill = {"labels": -100}
         batch = {
-            name: torch.tensor([
-                item[name] + [fill.get(name, 0)] * (width - len(item[name])) if isinstance(item[name], list) else item[name]
-                for item in items
-            ])
+            name: torch.tensor(
+                [
+                    item[name] + [fill.get(name, 0)] * (width - len(item[name]))
+                    if isinstance(item[name], list)
+                    else item[name]
+                    for item in items
+                ]
+            )
             for name in items[0]
         }
         counted["tokens"] += batch["input_ids"].numel()
@@ -134,9 +153,17 @@ def train_stock(answerer: Any, examples: Sequence[Example], golds: Sequence[Gold
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            output_dir=folder, per_device_train_batch_size=STOCK_ROWS, num_train_epochs=config.epochs, seed=config.seed,
-            learning_rate=config.learning_rate, warmup_steps=round(steps * config.warmup_fraction), save_strategy="no",
-            weight_decay=config.weight_decay, report_to="none", disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
+            output_dir=folder,
+            per_device_train_batch_size=STOCK_ROWS,
+            num_train_epochs=config.epochs,
+            seed=config.seed,
+            learning_rate=config.learning_rate,
+            warmup_steps=round(steps * config.warmup_fraction),
+            save_strategy="no",
+            weight_decay=config.weight_decay,
+            report_to="none",
+            disable_tqdm=True,
+            use_cpu=not torch.cuda.is_available(),
         )
         trainer = Trainer(answerer.model, arguments, train_dataset=rows, data_collator=collate, callbacks=[Watch()])
         curve = Curve(answerer, golds)
@@ -167,8 +194,12 @@ def run_side(side: str, options: argparse.Namespace) -> dict[str, Any]:
     validation = read_rows(options.validation) if options.validation else written_rows(120, seed=2)
     answerer = load_answerer(resolve_base(options.model, Path("unused")), TASK)
     config = FitConfig(
-        epochs=options.epochs, learning_rate=options.learning_rate, evaluations=options.evaluations, seed=options.seed,
-        batch_tokens=options.batch_tokens, save_every_s=1e9,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        evaluations=options.evaluations,
+        seed=options.seed,
+        batch_tokens=options.batch_tokens,
+        save_every_s=1e9,
     )
     golds = [to_gold(i, row) for i, row in enumerate(validation)]
     run = train_ours if side == "ours" else train_stock
@@ -186,14 +217,22 @@ def compare(ours: dict[str, Any], stock: dict[str, Any]) -> dict[str, Any]:
     target = min(max(f1 for _, f1 in side["points"]) for side in (ours, stock))
     ours_s, stock_s = time_to(ours["points"], target), time_to(stock["points"], target)
     return {
-        "equal_f1": target, "ours_s_to_equal_f1": ours_s, "stock_s_to_equal_f1": stock_s,
+        "equal_f1": target,
+        "ours_s_to_equal_f1": ours_s,
+        "stock_s_to_equal_f1": stock_s,
         "ratio": round(stock_s / ours_s, 2) if ours_s and stock_s else None,
-        "ours_s": round(ours["seconds"], 1), "stock_s": round(stock["seconds"], 1),
-        "ours_wall_s": ours["wall_s"], "stock_wall_s": stock["wall_s"],
-        "ours_tokens_per_s": ours["tokens_per_s"], "stock_tokens_per_s": stock["tokens_per_s"],
-        "ours_peak_mb": ours["peak_mb"], "stock_peak_mb": stock["peak_mb"],
-        "ours_f1": ours["points"][-1][1], "stock_f1": stock["points"][-1][1],
-        "ours_curve": ours["points"], "stock_curve": stock["points"],
+        "ours_s": round(ours["seconds"], 1),
+        "stock_s": round(stock["seconds"], 1),
+        "ours_wall_s": ours["wall_s"],
+        "stock_wall_s": stock["wall_s"],
+        "ours_tokens_per_s": ours["tokens_per_s"],
+        "stock_tokens_per_s": stock["tokens_per_s"],
+        "ours_peak_mb": ours["peak_mb"],
+        "stock_peak_mb": stock["peak_mb"],
+        "ours_f1": ours["points"][-1][1],
+        "stock_f1": stock["points"][-1][1],
+        "ours_curve": ours["points"],
+        "stock_curve": stock["points"],
     }
 
 
@@ -218,7 +257,9 @@ def main() -> None:
     results = {}
     for side in ("stock", "ours"):
         command = [sys.executable, __file__, *sys.argv[1:], "--side", side]
-        results[side] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        results[side] = json.loads(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+        )
         if not options.json:
             print(side, results[side])
     print(json.dumps({"model": Path(options.model).name, **compare(results["ours"], results["stock"])}))

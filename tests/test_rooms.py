@@ -11,7 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("webapp", "retriever", "training")
-HEAVY = ("torch", "transformers", "peft", "datasets", "faiss", "sentence_transformers", "bm25s", "accelerate", "pandas", "scipy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "faiss",
+    "sentence_transformers",
+    "bm25s",
+    "accelerate",
+    "pandas",
+    "scipy",
+)
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -37,7 +48,10 @@ def test_the_borders_between_packages_hold():
 
 def test_every_imported_package_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {_plain(line.replace("[", " ").replace(">", " ").replace("=", " ").split()[0]) for line in project["dependencies"]}
+    declared = {
+        _plain(line.replace("[", " ").replace(">", " ").replace("=", " ").split()[0])
+        for line in project["dependencies"]
+    }
     known = packages_distributions()
     for path in SOURCES:
         for name in _imported(path) - set(sys.stdlib_module_names) - set(PACKAGES):
@@ -65,7 +79,9 @@ def test_no_code_can_run_what_it_reads(path: Path):
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in calls:
         name = ast.unparse(call.func)
-        assert name not in {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "joblib.load", "yaml.load"}, name
+        assert name not in {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "joblib.load", "yaml.load"}, (
+            name
+        )
         for keyword in call.keywords:
             shown = f"{name}({keyword.arg}={ast.unparse(keyword.value)})"
             assert shown.split("(", 1)[1] not in {"shell=True)", "trust_remote_code=True)"}, shown
@@ -81,7 +97,9 @@ def test_the_web_app_loads_nothing_heavy(tmp_path: Path):
         "assert len(list(app.url_map.iter_rules())) > 20\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
 

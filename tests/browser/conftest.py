@@ -59,8 +59,13 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     made.set_default_timeout(10_000)
     troubles: list[str] = []
     made.on("weberror", lambda error: troubles.append(str(error.error)))
-    made.on("console", lambda message: troubles.append(message.text) if "Content Security Policy" in message.text else None)
-    made.on("request", lambda request: troubles.append(request.url) if not request.url.startswith("http://127.0.0.1") else None)
+    made.on(
+        "console", lambda message: troubles.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    made.on(
+        "request",
+        lambda request: troubles.append(request.url) if not request.url.startswith("http://127.0.0.1") else None,
+    )
     yield made
     made.close()
     assert troubles == []

@@ -75,7 +75,9 @@ def test_keys_are_letters_while_one_types(site: Site, context: BrowserContext, p
     assert saved(project) == []
 
 
-def test_a_double_click_and_a_held_key_make_one_label_each(site: Site, context: BrowserContext, project: Project) -> None:
+def test_a_double_click_and_a_held_key_make_one_label_each(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
     add_queue(project, 4)
     page = open_annotate(site, context, project)
     page.route("**/annotate/*", lambda route: (page.wait_for_timeout(150), route.continue_()))
@@ -89,7 +91,9 @@ def test_a_double_click_and_a_held_key_make_one_label_each(site: Site, context: 
     assert saved(project) == ["accept", "wrong_answer"]
 
 
-def test_dragging_over_words_takes_them_as_answer_and_evidence(site: Site, context: BrowserContext, project: Project) -> None:
+def test_dragging_over_words_takes_them_as_answer_and_evidence(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
     release = add_release(project)
     text = "Zoë 😀 wrote: they turned us away because of the dog."
     question = add_question(project, "Are dogs allowed?")
@@ -132,7 +136,9 @@ def test_a_click_on_a_passage_says_it_is_the_right_one(site: Site, context: Brow
     assert labels_of(project)[0].passage_id is not None
 
 
-def test_without_a_network_a_decision_waits_and_is_sent_once(site: Site, context: BrowserContext, project: Project) -> None:
+def test_without_a_network_a_decision_waits_and_is_sent_once(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
     context.set_offline(True)
@@ -148,7 +154,9 @@ def test_without_a_network_a_decision_waits_and_is_sent_once(site: Site, context
     assert saved(project) == ["accept"]
 
 
-def test_an_answer_lost_on_its_way_back_is_asked_for_again_and_counts_once(site: Site, context: BrowserContext, project: Project) -> None:
+def test_an_answer_lost_on_its_way_back_is_asked_for_again_and_counts_once(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
     lost: list[Request] = []
@@ -170,7 +178,9 @@ def test_an_answer_lost_on_its_way_back_is_asked_for_again_and_counts_once(site:
     assert saved(project) == ["accept"]
 
 
-def test_a_tab_closed_while_sending_sends_at_the_next_visit(site: Site, context: BrowserContext, project: Project) -> None:
+def test_a_tab_closed_while_sending_sends_at_the_next_visit(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
     page.route("**/annotate/*", lambda route: None)  # never answered
@@ -187,14 +197,18 @@ def test_a_tab_closed_while_sending_sends_at_the_next_visit(site: Site, context:
 def test_an_error_page_never_gets_into_the_work_area(site: Site, context: BrowserContext, project: Project) -> None:
     add_queue(project, 2)
     page = open_annotate(site, context, project)
-    page.route("**/annotate/*", lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>"))
+    page.route(
+        "**/annotate/*", lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+    )
     page.keyboard.press("a")
     expect(page.locator("#outbox")).to_be_visible()
     day(page, 1)
     expect(page.get_by_text("Bad gateway")).to_have_count(0)
 
 
-def test_a_sign_in_that_ended_keeps_the_draft_and_the_decision(site: Site, context: BrowserContext, project: Project) -> None:
+def test_a_sign_in_that_ended_keeps_the_draft_and_the_decision(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
     from sqlalchemy import delete
 
     from webapp.db import write
@@ -216,7 +230,9 @@ def test_a_sign_in_that_ended_keeps_the_draft_and_the_decision(site: Site, conte
     assert [label.text for label in labels_of(project)] == [DOGS]
 
 
-def test_what_is_kept_of_one_person_is_never_sent_by_another(site: Site, context: BrowserContext, project: Project) -> None:
+def test_what_is_kept_of_one_person_is_never_sent_by_another(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
     context.set_offline(True)
@@ -323,9 +339,13 @@ def test_no_text_runs_or_asks_for_anything(site: Site, context: BrowserContext, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
-def test_every_page_fits_the_window(site: Site, chromium: Browser, project: Project, width: int, scheme: Any, tmp_path: Any) -> None:
+def test_every_page_fits_the_window(
+    site: Site, chromium: Browser, project: Project, width: int, scheme: Any, tmp_path: Any
+) -> None:
     release = add_release(project)
-    passages = add_passages(project, "word" * 200, "A plain passage. " * 30, title="A-very-long-title-without-a-space" * 3)
+    passages = add_passages(
+        project, "word" * 200, "A plain passage. " * 30, title="A-very-long-title-without-a-space" * 3
+    )
     add_answer(add_question(project, "W" * 300), release, "long-answer-" * 30, passages)
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = site.sign_in(context, "Ada", role="admin")

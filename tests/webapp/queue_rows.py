@@ -21,7 +21,9 @@ PARKING = "Kavo Bistro has a large car park behind the building and the staff we
 def add_release(project: Project) -> Release:
     """A champion row; no artefact lies behind it, so it can be named but not loaded."""
     with write() as session:
-        index = CorpusIndex(project_id=project.id, path="none", sha256="0" * 64, embedder="hash", documents=1, passages=2)
+        index = CorpusIndex(
+            project_id=project.id, path="none", sha256="0" * 64, embedder="hash", documents=1, passages=2
+        )
         session.add(index)
         number = len(list(session.scalars(select(Release.id).where(Release.project_id == project.id)))) + 1
         release = Release(project_id=project.id, number=number, state="champion", answerer_path="none", answerer_sha256="0" * 64,
@@ -35,12 +37,21 @@ def add_release(project: Project) -> Release:
 
 def add_passages(project: Project, *texts: str, title: str = "Kavo Bistro, review 18") -> list[int]:
     with write() as session:
-        document = Document(project_id=project.id, title=title, text="\n".join(texts), sha256=question_sha256("".join(texts)))
+        document = Document(
+            project_id=project.id, title=title, text="\n".join(texts), sha256=question_sha256("".join(texts))
+        )
         session.add(document)
         session.flush()
         passages, start = [], 0
         for position, text in enumerate(texts):
-            row = Passage(project_id=project.id, document_id=document.id, position=position, start=start, end=start + len(text), text=text)
+            row = Passage(
+                project_id=project.id,
+                document_id=document.id,
+                position=position,
+                start=start,
+                end=start + len(text),
+                text=text,
+            )
             start += len(text) + 1
             session.add(row)
             passages.append(row)
@@ -59,7 +70,13 @@ def add_question(project: Project, text: str, **values: Any) -> int:
 def add_answer(question_id: int, release: Release, text: str, passages: list[int], **values: Any) -> int:
     """``text`` "" for not answerable. The first passage is the one that was read."""
     hits = tuple(Hit(passage, rank, 0.83 / rank, 0.5, 1.0, ("dog", "kavo")) for rank, passage in enumerate(passages, 1))
-    shown = {"score": 0.38, "answerable_score": 0.38, "log_probability": -1.2, "best_text": text, "prompt_version": "qa-1"}
+    shown = {
+        "score": 0.38,
+        "answerable_score": 0.38,
+        "log_probability": -1.2,
+        "best_text": text,
+        "prompt_version": "qa-1",
+    }
     prediction = Prediction(text=text, answerable=bool(text), passage=0 if passages else None, **{**shown, **values})
     with write() as session:
         question = session.get_one(Question, question_id)
@@ -70,7 +87,9 @@ def add_queue(project: Project, count: int, *, answer: str = "Yes, dogs are welc
     """``count`` questions, each with an answer and two passages."""
     release = add_release(project)
     passages = add_passages(project, PATIO, PARKING)
-    questions = [add_question(project, f"Can I bring my dog to Kavo Bistro on day {number}?") for number in range(1, count + 1)]
+    questions = [
+        add_question(project, f"Can I bring my dog to Kavo Bistro on day {number}?") for number in range(1, count + 1)
+    ]
     for question_id in questions:
         add_answer(question_id, release, answer, passages, start=30, end=70)
     return questions
@@ -112,7 +131,9 @@ def take(client: FlaskClient, project: Project) -> tuple[int, dict[str, str]]:
     return int(found.group(1)), form_of(page)
 
 
-def decide(client: FlaskClient, project: Project, question_id: int, form: dict[str, str], decision: str, **more: Any) -> Any:
+def decide(
+    client: FlaskClient, project: Project, question_id: int, form: dict[str, str], decision: str, **more: Any
+) -> Any:
     headers = more.pop("headers", {})
     return client.post(
         f"/p/{project.id}/annotate/{question_id}", data={**form, "decision": decision, **more}, headers=headers

@@ -59,11 +59,17 @@ def test_a_typed_question_is_answered_live_and_its_path_is_stored(
     answer = db.session.get_one(Answer, question.answer_id)
     assert (question.source, question.lease_person_id) == ("typed", person_named("Ada").id)
     assert (answer.release_id, answer.prompt_version) == (project.champion_id, "qa-1")
-    ranks = list(db.session.scalars(select(AnswerPassage.rank).where(AnswerPassage.answer_id == answer.id).order_by(AnswerPassage.rank)))
+    ranks = list(
+        db.session.scalars(
+            select(AnswerPassage.rank).where(AnswerPassage.answer_id == answer.id).order_by(AnswerPassage.rank)
+        )
+    )
     assert ranks == list(range(1, len(ranks) + 1)) != []
 
 
-def test_without_the_engine_the_question_is_kept_and_the_page_names_the_command(client: FlaskClient, project: Project) -> None:
+def test_without_the_engine_the_question_is_kept_and_the_page_names_the_command(
+    client: FlaskClient, project: Project
+) -> None:
     page = ask(client, project, "When does Chez Bella open?")
     assert "When does Chez Bella open?" in page
     assert "The question is kept" in page
@@ -93,7 +99,9 @@ def test_asking_the_same_again_takes_the_same_question_up(client: FlaskClient, p
     assert db.session.scalar(select(func.count(Question.id))) == 1
 
 
-def test_strangers_ask_nothing_and_asking_is_a_post(anonymous: FlaskClient, client: FlaskClient, project: Project) -> None:
+def test_strangers_ask_nothing_and_asking_is_a_post(
+    anonymous: FlaskClient, client: FlaskClient, project: Project
+) -> None:
     assert anonymous.get(f"/p/{project.id}/ask").status_code == 401
     assert client.get(f"/p/{project.id}/ask").status_code == 200
     assert client.post("/p/999/ask", data={"question": "Where?"}).status_code == 404
@@ -111,7 +119,9 @@ def predict(project: Project) -> dict[str, object]:
 
 def answering_releases(project: Project) -> dict[str, int | None]:
     query = select(Question.text, Release.number).outerjoin(Answer, Answer.id == Question.answer_id)
-    rows = db.session.execute(query.outerjoin(Release, Release.id == Answer.release_id).where(Question.project_id == project.id))
+    rows = db.session.execute(
+        query.outerjoin(Release, Release.id == Answer.release_id).where(Question.project_id == project.id)
+    )
     return {text: number for text, number in rows}
 
 
@@ -138,11 +148,17 @@ def test_after_a_promotion_stale_answers_are_made_anew_but_not_under_somebodys_e
     predict(project)
     with write() as session:
         held = update(Question).where(Question.text == "What about 0?")
-        later = {"lease_person_id": person_named("Ada").id, "lease_token": "x", "lease_expires_at": now().replace(year=2100)}
+        later = {
+            "lease_person_id": person_named("Ada").id,
+            "lease_token": "x",
+            "lease_expires_at": now().replace(year=2100),
+        }
         session.execute(held.values(later))
     candidate = add_candidate(project, number=2)
     with write() as session:
-        promote(session, session.get_one(Project, project.id), session.get_one(Release, candidate.id), reason="for a test")
+        promote(
+            session, session.get_one(Project, project.id), session.get_one(Release, candidate.id), reason="for a test"
+        )
     assert predict(project)["answered"] == 2
     assert answering_releases(project) == {"What about 0?": 1, "What about 1?": 2, "What about 2?": 2}
 

@@ -21,7 +21,9 @@ DOCUMENTS = [
 
 
 def lines(path: Path, rows: list[Any]) -> Path:
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
     return path
 
 
@@ -39,13 +41,21 @@ def questions() -> list[Question]:
 
 def test_documents_go_in_and_a_second_import_adds_nothing(tmp_path: Path, project: Project):
     path = lines(tmp_path / "documents.jsonl", DOCUMENTS)
-    assert import_file(path, project).as_dict() == {"kind": "documents", "read": 2, "added": 2, "duplicates": 0, "rejected": []}
+    assert import_file(path, project).as_dict() == {
+        "kind": "documents",
+        "read": 2,
+        "added": 2,
+        "duplicates": 0,
+        "rejected": [],
+    }
     again = import_file(path, project)
     assert (again.added, again.duplicates, count(Document)) == (0, 2, 2)
 
 
 def test_a_bad_line_is_listed_and_the_good_ones_go_in(tmp_path: Path, project: Project):
-    path = lines(tmp_path / "documents.jsonl", [DOCUMENTS[0], '{"id": "x", "text": ', DOCUMENTS[1], {"id": "c", "text": " "}])
+    path = lines(
+        tmp_path / "documents.jsonl", [DOCUMENTS[0], '{"id": "x", "text": ', DOCUMENTS[1], {"id": "c", "text": " "}]
+    )
     result = import_file(path, project)
     assert result.added == 2
     assert [row.line for row in result.rejected] == [2, 4]
@@ -91,7 +101,9 @@ def test_a_deleted_document_can_be_imported_again(tmp_path: Path, project: Proje
         ("notes.docx", b"PK\x03\x04", "cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path: Path, project: Project, name: str, content: bytes, sentence: str):
+def test_a_file_that_cannot_be_read_gets_one_sentence(
+    tmp_path: Path, project: Project, name: str, content: bytes, sentence: str
+):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Invalid, match=sentence) as refused:
         import_file(tmp_path / name, project)
@@ -133,7 +145,12 @@ def test_every_line_of_a_text_file_is_a_question(tmp_path: Path, project: Projec
 def test_gold_rows_become_questions_and_their_contexts_documents(tmp_path: Path, project: Project):
     context = "Kavo Bistro opens at nine."
     rows = [
-        {"id": "1", "question": "When does Kavo Bistro open?", "context": context, "answers": [{"text": "nine", "start": 21}]},
+        {
+            "id": "1",
+            "question": "When does Kavo Bistro open?",
+            "context": context,
+            "answers": [{"text": "nine", "start": 21}],
+        },
         {"id": "2", "question": "When does it close?", "context": context, "answers": [], "is_impossible": True},
         {"id": "3", "question": "Where is it?", "context": context, "answers": [{"text": "Rome", "start": 3}]},
         {"id": "4", "question": "Who cooks?", "context": context, "answers": []},
@@ -154,7 +171,10 @@ def test_gold_rows_become_questions_and_their_contexts_documents(tmp_path: Path,
 
 
 def test_one_question_about_two_texts_is_two_gold_rows(tmp_path: Path, project: Project):
-    rows = [{"question": "How is the food?", "context": f"The food is {word}.", "answers": [word]} for word in ("good", "bad")]
+    rows = [
+        {"question": "How is the food?", "context": f"The food is {word}.", "answers": [word]}
+        for word in ("good", "bad")
+    ]
     assert import_file(lines(tmp_path / "gold.jsonl", rows), project, "gold").added == 2
 
 

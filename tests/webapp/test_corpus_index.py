@@ -123,7 +123,9 @@ def test_a_damaged_index_is_built_again(corpus: Project):
     update(corpus)
     row = db.session.scalar(select(CorpusIndex))
     assert row is not None
-    victim = max((path for path in absolute(row.path).rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    victim = max(
+        (path for path in absolute(row.path).rglob("*") if path.is_file()), key=lambda path: path.stat().st_size
+    )
     data = bytearray(victim.read_bytes())
     data[len(data) // 2] ^= 1
     victim.write_bytes(bytes(data))
@@ -133,7 +135,9 @@ def test_a_damaged_index_is_built_again(corpus: Project):
 
 
 def test_an_index_killed_after_splitting_goes_on_where_it_was(corpus: Project, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(HashEmbedder, "encode", lambda *_arguments, **_options: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        HashEmbedder, "encode", lambda *_arguments, **_options: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         update(corpus)
     monkeypatch.undo()
@@ -146,7 +150,9 @@ def test_an_index_killed_after_splitting_goes_on_where_it_was(corpus: Project, m
 def test_passages_are_stretches_of_their_document(corpus: Project, tmp_path: Path):
     add(corpus, tmp_path, "Long " + TEXT * 3)
     path = tmp_path / "long.txt"
-    path.write_text("\n".join(f"Sentence number {number} is about nothing much." for number in range(400)), encoding="utf-8")
+    path.write_text(
+        "\n".join(f"Sentence number {number} is about nothing much." for number in range(400)), encoding="utf-8"
+    )
     service.import_file(path, project=corpus, kind="documents")
     update(corpus)
     passages = db.session.scalars(select(Passage).order_by(Passage.document_id, Passage.position)).all()
@@ -175,7 +181,9 @@ def test_a_project_deleted_meanwhile_gets_no_release(corpus: Project):
     assert not db.session.scalars(select(Release)).all()
 
 
-def test_documents_that_come_while_the_index_is_made_are_in_it_at_the_end(corpus: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_documents_that_come_while_the_index_is_made_are_in_it_at_the_end(
+    corpus: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     encode = HashEmbedder.encode
     added: list[bool] = []
 

@@ -131,7 +131,12 @@ def test_questions_are_imported_by_page(client: FlaskClient, project: Project):
 
 
 def test_documents_are_searched_shown_and_deleted(client: FlaskClient, project: Project):
-    send(client, project, b'{"title": "Kavo", "text": "Dogs welcome."}\n{"title": "Tido", "text": "Lunch."}\n', "two.jsonl")
+    send(
+        client,
+        project,
+        b'{"title": "Kavo", "text": "Dogs welcome."}\n{"title": "Tido", "text": "Lunch."}\n',
+        "two.jsonl",
+    )
     run_newest()
     kavo = db.session.scalar(select(Document).where(Document.title == "Kavo"))
     assert kavo is not None
@@ -171,7 +176,9 @@ def test_an_empty_corpus_says_what_to_do(client: FlaskClient, project: Project):
 
 
 def test_text_from_files_is_shown_as_text(client: FlaskClient, project: Project):
-    send(client, project, b'{"title": "<script>alert(1)</script>", "text": "<img src=x onerror=alert(1)>"}', "evil.jsonl")
+    send(
+        client, project, b'{"title": "<script>alert(1)</script>", "text": "<img src=x onerror=alert(1)>"}', "evil.jsonl"
+    )
     run_newest()
     assert "<script>alert(1)" not in client.get(f"/p/{project.id}/corpus").text
     identity = db.session.scalar(select(Document.id))

@@ -42,7 +42,11 @@ def test_correct_stores_the_words_the_passage_and_the_evidence(client: FlaskClie
     span = {"passage": passage, "evidence_passage": passage, "start": 30, "end": 44}
     decide(client, project, question, form | span, "correct", text="They turned us")
     label = labels_of(project)[0]
-    assert (label.text, label.passage_id, PATIO[label.start : label.end]) == ("They turned us", int(passage), "They turned us")
+    assert (label.text, label.passage_id, PATIO[label.start : label.end]) == (
+        "They turned us",
+        int(passage),
+        "They turned us",
+    )
     assert label.edit_distance == edit_distance("Yes, dogs are welcome at Kavo Bistro.", "They turned us") > 0
 
 
@@ -53,7 +57,9 @@ def _first_passage(page: str) -> str:
 def test_evidence_of_another_passage_than_the_chosen_one_is_left_out(client: FlaskClient, project: Project) -> None:
     add_queue(project, 1)
     question, form = take(client, project)
-    first, second = [part.split('"')[0] for part in client.get(f"/p/{project.id}/annotate").text.split('data-passage="')[1:]]
+    first, second = [
+        part.split('"')[0] for part in client.get(f"/p/{project.id}/annotate").text.split('data-passage="')[1:]
+    ]
     span = {"passage": second, "evidence_passage": first, "start": 0, "end": 5}
     decide(client, project, question, form | span, "wrong_passage")
     label = labels_of(project)[0]
@@ -92,7 +98,9 @@ def test_accept_needs_an_answer(client: FlaskClient, project: Project) -> None:
     ("Yes, dogs are welcome at Kavo Bistro.", "change it, or press Accept"),
     ("x" * 20_001, "20,001 characters where at most 20,000 fit"),
 ])  # fmt: skip
-def test_a_correction_that_does_not_fit_keeps_what_was_typed(client: FlaskClient, project: Project, text: str, sentence: str) -> None:
+def test_a_correction_that_does_not_fit_keeps_what_was_typed(
+    client: FlaskClient, project: Project, text: str, sentence: str
+) -> None:
     add_queue(project, 1)
     question, form = take(client, project)
     refused = decide(client, project, question, form, "correct", text=text, reason="My reason stays.", headers=HTMX)
@@ -107,7 +115,9 @@ def test_a_correction_that_does_not_fit_keeps_what_was_typed(client: FlaskClient
     {"decision": "delete"}, {"version": "x"}, {"passage": "999999"}, {"submission_id": ""}, {"answer_id": "99999"},
     {"passage": "1", "evidence_passage": "1", "start": "5", "end": "100000"}, {"passage": "-1"},
 ])  # fmt: skip
-def test_a_form_that_is_none_of_ours_saves_nothing_and_says_so(client: FlaskClient, project: Project, change: dict[str, str]) -> None:
+def test_a_form_that_is_none_of_ours_saves_nothing_and_says_so(
+    client: FlaskClient, project: Project, change: dict[str, str]
+) -> None:
     add_queue(project, 1)
     question, form = take(client, project)
     form = form | {"decision": "accept"} | change
@@ -174,7 +184,9 @@ def test_passages_come_in_rank_order_with_scores_terms_and_evidence(client: Flas
     assert "<u>Kavo</u> Bistro has a large" in page
 
 
-def test_the_progress_counts_labelled_questions_and_the_next_iteration_changed_labels(client: FlaskClient, project: Project) -> None:
+def test_the_progress_counts_labelled_questions_and_the_next_iteration_changed_labels(
+    client: FlaskClient, project: Project
+) -> None:
     add_queue(project, 3)
     for decision in ("accept", "skip"):
         question, form = take(client, project)
@@ -225,9 +237,15 @@ def test_a_cut_passage_reads_as_before_and_counts_code_points() -> None:
 def test_a_difference_reads_as_the_new_text_without_what_is_gone() -> None:
     changes = word_changes("Yes, dogs are welcome at Kavo Bistro.", "No, Kavo Bistro does not allow dogs.")
     assert "".join(change.text for change in changes if change.kind != "gone") == "No, Kavo Bistro does not allow dogs."
-    assert [(change.kind, change.text.strip()) for change in changes][:3] == [("gone", "Yes"), ("new", "No"), ("same", ",")]
+    assert [(change.kind, change.text.strip()) for change in changes][:3] == [
+        ("gone", "Yes"),
+        ("new", "No"),
+        ("same", ","),
+    ]
 
 
-@pytest.mark.parametrize(("old", "new", "distance"), [("kitten", "sitting", 3), ("", "abc", 3), ("same", "same", 0), ("ab", "ba", 2)])
+@pytest.mark.parametrize(
+    ("old", "new", "distance"), [("kitten", "sitting", 3), ("", "abc", 3), ("same", "same", 0), ("ab", "ba", 2)]
+)
 def test_the_edit_distance_is_levenshteins(old: str, new: str, distance: int) -> None:
     assert edit_distance(old, new) == distance

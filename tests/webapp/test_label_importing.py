@@ -17,7 +17,13 @@ from webapp.projects.service import create_project
 from webapp.releases.service import champion_of
 
 CONTEXT = "Kavo Bistro opens at nine. Dogs are welcome."
-SHOWN = {"shown_answer": "ten", "shown_answerable": True, "shown_score": 0.4, "shown_passage": CONTEXT, "document": "Kavo Bistro"}
+SHOWN = {
+    "shown_answer": "ten",
+    "shown_answerable": True,
+    "shown_score": 0.4,
+    "shown_passage": CONTEXT,
+    "document": "Kavo Bistro",
+}
 ROWS: list[dict[str, Any]] = [
     {"question": "When does Kavo open?", "verdict": "correct", "text": "nine", "person": "Ben", "passage": CONTEXT, "start": 21, "end": 25,
      "reason": "it says so", "seconds": 4.5, "created_at": "2026-01-02T03:04:05+00:00", **SHOWN},
@@ -44,7 +50,13 @@ def labels(project: Project) -> list[Label]:
 def test_labels_come_in_with_what_was_shown(imported: ImportResult, project: Project):
     assert (imported.added, imported.rejected) == (3, ())
     correct, accept, reject = labels(project)
-    assert (correct.verdict, correct.text, correct.start, correct.end, correct.seconds) == ("correct", "nine", 21, 25, 4.5)
+    assert (correct.verdict, correct.text, correct.start, correct.end, correct.seconds) == (
+        "correct",
+        "nine",
+        21,
+        25,
+        4.5,
+    )
     assert correct.created_at.isoformat() == "2026-01-02T03:04:05+00:00"
     assert correct.answer is not None
     assert (correct.answer.text, correct.answer.passages[0].passage.text, correct.edit_distance) == ("ten", CONTEXT, 3)
@@ -70,7 +82,9 @@ def test_the_same_labels_again_add_nothing(imported: ImportResult, tmp_path: Pat
     assert db.session.scalar(select(func.count()).select_from(Label)) == 3
 
 
-def test_another_decision_of_the_same_person_is_refused_and_the_first_kept(imported: ImportResult, tmp_path: Path, project: Project):
+def test_another_decision_of_the_same_person_is_refused_and_the_first_kept(
+    imported: ImportResult, tmp_path: Path, project: Project
+):
     result = load(tmp_path, project, [{**ROWS[0], "text": "eight"}])
     assert "decided this question already" in result.rejected[0].reason
     assert labels(project)[0].text == "nine"
@@ -82,7 +96,18 @@ def test_an_export_comes_back_as_it_was(imported: ImportResult, tmp_path: Path, 
         other = create_project(rows, "Other", task="qa", base="starter", embedder="hash")
     assert load(tmp_path, other, [json.loads(line) for line in exported.splitlines()]).added == 3
     for before, after in zip(labels(project), labels(other), strict=True):
-        same = ("verdict", "reject_reason", "text", "start", "end", "reason", "person_id", "seconds", "created_at", "edit_distance")
+        same = (
+            "verdict",
+            "reject_reason",
+            "text",
+            "start",
+            "end",
+            "reason",
+            "person_id",
+            "seconds",
+            "created_at",
+            "edit_distance",
+        )
         assert [getattr(before, name) for name in same] == [getattr(after, name) for name in same]
 
 

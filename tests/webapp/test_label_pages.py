@@ -61,8 +61,10 @@ def test_pages_of_the_list_lead_on_and_back(client: FlaskClient, project: Projec
     address: str | None = f"/p/{project.id}/labels"
     while address:
         page = client.get(address).text
-        seen += [part.split('"')[0] for part in page.split(f'/p/{project.id}/labels/')[1:]]
-        address = page.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&") if 'rel="next"' in page else None
+        seen += [part.split('"')[0] for part in page.split(f"/p/{project.id}/labels/")[1:]]
+        address = (
+            page.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&") if 'rel="next"' in page else None
+        )
     assert len(seen) == len(set(seen)) == 120
     back = page.split('rel="prev" href="')[1].split('"')[0].replace("&amp;", "&")
     assert client.get(back).text.count(f"/p/{project.id}/labels/") == 50
@@ -88,7 +90,9 @@ def test_a_label_traces_back_to_what_the_model_had_shown_and_on_to_what_learned_
     assert "Change it" in page
 
 
-def test_other_peoples_labels_are_shown_as_theirs(client: FlaskClient, annotator: FlaskClient, project: Project) -> None:
+def test_other_peoples_labels_are_shown_as_theirs(
+    client: FlaskClient, annotator: FlaskClient, project: Project
+) -> None:
     label_all(client, project, "accept")
     label = labels_of(project)[0]
     assert "Give a second opinion" in annotator.get(f"/p/{project.id}/labels/{label.id}").text

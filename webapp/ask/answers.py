@@ -38,4 +38,3 @@ def is_looked_at(question: Question) -> bool:
     """Somebody holds the question and sees its answer now: it must not change under their eyes."""
     is_held = question.lease_expires_at is not None and question.lease_expires_at > now()
     return is_held and question.answer_id is not None
-

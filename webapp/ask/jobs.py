@@ -42,7 +42,9 @@ def _champion(context: JobContext) -> tuple[Project, Release]:
         raise TrainingError("The project was deleted, so its questions are not answered any more.")
     champion = db.session.get(Release, project.champion_id) if project.champion_id is not None else None
     if champion is None:
-        raise TrainingError(f"{project.name} has no release yet; import documents and run `errata index {project.name}` first.")
+        raise TrainingError(
+            f"{project.name} has no release yet; import documents and run `errata index {project.name}` first."
+        )
     return project, champion
 
 

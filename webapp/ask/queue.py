@@ -54,7 +54,11 @@ _FRONT = (
 )
 _LEASE = (
     update(Question)
-    .values(lease_person_id=_person_id, lease_token=bindparam("token"), lease_expires_at=bindparam("until", type_=UtcDateTime))
+    .values(
+        lease_person_id=_person_id,
+        lease_token=bindparam("token"),
+        lease_expires_at=bindparam("until", type_=UtcDateTime),
+    )
     .returning(Question)
     .execution_options(synchronize_session=False, populate_existing=True)
 )

@@ -16,7 +16,9 @@ bp = Blueprint("ask", __name__)
 def _page(project_id: int, *, error: str = "") -> Response:
     project = project_or_404(project_id)
     text = request.form.get("question", "")
-    return render("ask/index.html", "ask_form", project=project, asked=text, error=error, typed=service.typed_questions(project))
+    return render(
+        "ask/index.html", "ask_form", project=project, asked=text, error=error, typed=service.typed_questions(project)
+    )
 
 
 @bp.get("/p/<int:project_id>/ask")

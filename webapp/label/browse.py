@@ -50,7 +50,9 @@ class Page:
     newer: int | None
 
 
-def list_labels(session: Session, project: Project, filters: Filters, *, before: int | None = None, after: int | None = None) -> Page:
+def list_labels(
+    session: Session, project: Project, filters: Filters, *, before: int | None = None, after: int | None = None
+) -> Page:
     """Newest first. Pages by label id, so that the last page of 100,000 rows is as quick as the first."""
     query = _filtered(project, filters)
     if after is not None:
@@ -106,7 +108,9 @@ def people_who_labelled(session: Session, project: Project) -> list[Any]:
 
 
 def releases_of(session: Session, project: Project) -> list[int]:
-    return list(session.scalars(select(Release.number).where(Release.project_id == project.id).order_by(Release.number.desc())))
+    return list(
+        session.scalars(select(Release.number).where(Release.project_id == project.id).order_by(Release.number.desc()))
+    )
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,9 @@ def _version(session: Session, label: Label) -> Version:
 
 
 def _others(session: Session, project: Project, label: Label) -> list[Line]:
-    query = _filtered(project, Filters()).where(Label.question_id == label.question_id, Label.person_id != label.person_id)
+    query = _filtered(project, Filters()).where(
+        Label.question_id == label.question_id, Label.person_id != label.person_id
+    )
     return [_line(row) for row in session.execute(query.order_by(Label.id).limit(PER_PAGE))]
 
 

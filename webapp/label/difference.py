@@ -24,7 +24,9 @@ def word_changes(old: str, new: str) -> list[Change]:
     if max(len(old_words), len(new_words)) > _MOST_WORDS:
         return [Change(kind, text) for kind, text in (("gone", old), ("new", new)) if text]
     changes = []
-    matcher = SequenceMatcher(None, [word.strip() for word in old_words], [word.strip() for word in new_words], autojunk=False)
+    matcher = SequenceMatcher(
+        None, [word.strip() for word in old_words], [word.strip() for word in new_words], autojunk=False
+    )
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":
             changes.append(Change("same", "".join(new_words[c:d])))

@@ -32,7 +32,9 @@ def _number(form: Mapping[str, str], name: str) -> int | None:
     if not value:
         return None
     if not value.isascii() or not value.isdigit() or len(value) > 15:
-        raise Invalid(f"The form's field {name} should be a number, not {value[:40]!r}; reload the page and decide again.")
+        raise Invalid(
+            f"The form's field {name} should be a number, not {value[:40]!r}; reload the page and decide again."
+        )
     return int(value)
 
 

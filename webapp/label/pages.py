@@ -22,9 +22,17 @@ def _filters() -> browse.Filters:
 def index(project_id: int) -> ResponseReturnValue:
     project, filters, session = project_or_404(project_id), _filters(), db.session()
     page = browse.list_labels(
-        session, project, filters, before=request.args.get("before", type=int), after=request.args.get("after", type=int)
+        session,
+        project,
+        filters,
+        before=request.args.get("before", type=int),
+        after=request.args.get("after", type=int),
     )
-    kept = {name: value for name, value in request.args.items() if name in ("decision", "person", "q", "release", "history") and value}
+    kept = {
+        name: value
+        for name, value in request.args.items()
+        if name in ("decision", "person", "q", "release", "history") and value
+    }
     return render(
         "label/index.html", "rows", project=project, page=page, filters=filters, kept=kept, decisions=list(DECISIONS),
         people=browse.people_who_labelled(session, project), releases=browse.releases_of(session, project),

@@ -120,7 +120,12 @@ def undo(project_id: int) -> ResponseReturnValue:
     if not is_htmx():
         return redirect_to(here)
     before = db.session.get_one(Label, label_id)
-    response = _page(project, asking.question_or_404(project, undone.question_id), form={"text": before.text, "reason": before.reason}, saved="undo")
+    response = _page(
+        project,
+        asking.question_or_404(project, undone.question_id),
+        form={"text": before.text, "reason": before.reason},
+        saved="undo",
+    )
     response.headers["HX-Replace-Url"] = here
     return response
 

@@ -20,8 +20,12 @@ UNDO_LAST = 10
 _newer = aliased(Label)
 SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == Label.id).exists()
 _in_round = (Label.question_id == bindparam("question"), Label.round == bindparam("round"))
-_NEWEST = select(Label).where(*_in_round, Label.person_id == bindparam("person")).order_by(Label.version.desc()).limit(1)
-_COUNTED = select(func.count()).select_from(Label).where(*_in_round, Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED)
+_NEWEST = (
+    select(Label).where(*_in_round, Label.person_id == bindparam("person")).order_by(Label.version.desc()).limit(1)
+)
+_COUNTED = (
+    select(func.count()).select_from(Label).where(*_in_round, Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED)
+)
 _SUBMITTED = select(Label).where(Label.submission_id == bindparam("submission"))
 _SETTLED = (
     update(Question)
@@ -63,7 +67,9 @@ def submit(session: Session, submission: Submission) -> Label:
     """
     question = session.get(Question, submission.question_id, populate_existing=True)
     if question is None or submission.project_id not in (None, question.project_id):
-        raise NotFound("There is no such question any more, so the decision could not be saved; go on with the next one.")
+        raise NotFound(
+            "There is no such question any more, so the decision could not be saved; go on with the next one."
+        )
     submission = clean(session, submission, question)
     first = session.scalar(_SUBMITTED, {"submission": submission.submission_id})
     if first is not None:
@@ -134,7 +140,9 @@ def _append(session: Session, submission: Submission, *, question: Question, new
     session.add(label)
     try:
         session.flush()
-    except IntegrityError as error:  # another process wrote the same version or submission between our look and our write
+    except (
+        IntegrityError
+    ) as error:  # another process wrote the same version or submission between our look and our write
         raise Stale(CHANGED, newest.id if newest else None) from error
     return label
 

@@ -38,7 +38,9 @@ class NextIteration:
 
     @property
     def fraction(self) -> float:
-        return self.running if self.running is not None else self.changed / self.train_after if self.train_after else 0.0
+        return (
+            self.running if self.running is not None else self.changed / self.train_after if self.train_after else 0.0
+        )
 
 
 # These run after every label, and building them would cost more than running them: they are made once.
@@ -63,7 +65,10 @@ _LAST_ITERATION = (
 _CHANGED = select(func.count()).select_from(
     select(Label.id)
     .where(
-        Label.project_id == _project, Label.id > bindparam("newest"), Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED
+        Label.project_id == _project,
+        Label.id > bindparam("newest"),
+        Label.verdict.not_in(("skip", "undo")),
+        ~SUPERSEDED,
     )
     .limit(bindparam("most"))
     .subquery()
@@ -101,7 +106,9 @@ def what_is_missing(session: Session, project: Project, progress: Progress) -> s
     from training.tasks import get_task
 
     if project.champion_id is None and get_task(project.task).USES_PASSAGES:
-        any_document: Any = select(Document.id).where(Document.project_id == project.id, Document.deleted_at.is_(None)).limit(1)
+        any_document: Any = (
+            select(Document.id).where(Document.project_id == project.id, Document.deleted_at.is_(None)).limit(1)
+        )
         return "no_index" if session.scalar(any_document) is not None else "no_documents"
     if progress.total == 0:
         return "no_questions"

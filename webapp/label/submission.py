@@ -53,7 +53,9 @@ def clean(session: Session, submission: Submission, question: Question) -> Submi
     if submission.verdict not in VERDICTS or submission.verdict == "undo":
         raise Invalid(f"{submission.verdict[:40]!r} is no verdict; it is one of {', '.join(DECISIONS)}.")
     if (submission.verdict == "reject") != (submission.reject_reason in REJECT_REASONS):
-        raise Invalid("Say why it is rejected: wrong_answer, wrong_passage or unanswerable; other verdicts take no such reason.")
+        raise Invalid(
+            "Say why it is rejected: wrong_answer, wrong_passage or unanswerable; other verdicts take no such reason."
+        )
     answer = _shown_answer(session, submission, question)
     _check_lengths(submission)
     _check_passage(session, submission, question)
@@ -66,7 +68,9 @@ def _shown_answer(session: Session, submission: Submission, question: Question) 
         return None
     answer = session.get(Answer, submission.answer_id)
     if answer is None or answer.question_id != question.id:
-        raise Invalid("The answer this decision is about belongs to another question; reload the page and decide again.")
+        raise Invalid(
+            "The answer this decision is about belongs to another question; reload the page and decide again."
+        )
     return answer
 
 
@@ -90,7 +94,9 @@ def _check_passage(session: Session, submission: Submission, question: Question)
     if (start is None) != (end is None):
         raise Invalid("Evidence needs both its first and its last character.")
     if start is not None and end is not None and not 0 <= start < end <= len(passage.text):
-        raise Invalid(f"The evidence {start}-{end} is not inside the passage, which has {len(passage.text)} characters.")
+        raise Invalid(
+            f"The evidence {start}-{end} is not inside the passage, which has {len(passage.text)} characters."
+        )
 
 
 def _right_text(submission: Submission, answer: Answer | None) -> str:

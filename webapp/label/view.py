@@ -16,7 +16,11 @@ from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Proje
 _PASSAGE_COLUMNS = (Passage.id, Passage.text, Document.title, Document.external_id, Document.deleted_at)
 
 # Made once: these run for every label, and building them would cost more than running them.
-_ANSWER = select(Answer, Release.number).join(Release, Release.id == Answer.release_id).where(Answer.id == bindparam("answer"))
+_ANSWER = (
+    select(Answer, Release.number)
+    .join(Release, Release.id == Answer.release_id)
+    .where(Answer.id == bindparam("answer"))
+)
 _SHOWN = (
     select(*_PASSAGE_COLUMNS, AnswerPassage.rank, AnswerPassage.score, AnswerPassage.terms)
     .join(Passage, Passage.id == AnswerPassage.passage_id)
