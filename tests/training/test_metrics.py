@@ -98,10 +98,10 @@ def test_an_always_refusing_model_scores_the_unanswerable_share() -> None:
 
 
 def test_calibration_recognises_three_quarters_when_it_costs_little() -> None:
-    # 2 of 50 answerable questions score below the unanswerable ones; overall F1 alone would already separate the rest.
-    golds = [gold("right")] * 50 + [gold()] * 8
-    predictions = [prediction("right", 0.6 + i / 1000) for i in range(50)]
-    predictions += [prediction("x", score) for score in (0.1, 0.2, 0.3, 0.4, 0.5, 0.59, 0.62, 0.63)]
+    # Refusing the last two unanswerable questions as well would cost 5 points of answerable F1.
+    golds = [gold("right")] * 100 + [gold()] * 8
+    predictions = [prediction("right", 0.7 + i / 100) for i in range(5)] + [prediction("right", 0.9)] * 95
+    predictions += [prediction("x", score) for score in (0.1, 0.2, 0.3, 0.4, 0.5, 0.59, 0.8, 0.81)]
     threshold = qa.choose_threshold(predictions, golds)
     decided = [qa.decide(each, threshold) for each in predictions]
     assert qa.score(decided, golds)["unanswerable_accuracy"] >= 0.75
