@@ -16,6 +16,7 @@ from typing import Any
 
 from training.generator.pages import write_page
 from training.generator.rows import ask_page, to_examples
+from training.recipes.beginning import write_copying
 from training.recipes.finishing import finish
 from training.recipes.pretraining import Plan, train
 from training.tasks import get_task
@@ -76,7 +77,9 @@ def build_answerer(plan: Plan) -> Any:
         pad_token_id=tokenizer.pad_token_id,
     )
     settings = Settings("qa", task.PROMPT_VERSION, "causal", max_tokens=plan.window)
-    return CausalAnswerer(GPT2LMHeadModel(config), tokenizer, settings, task)
+    model = GPT2LMHeadModel(config)
+    write_copying(model, torch.Generator().manual_seed(plan.seed))
+    return CausalAnswerer(model, tokenizer, settings, task)
 
 
 def _say(line: str) -> None:
