@@ -82,7 +82,7 @@ def _index(project: Any, *, as_json: bool) -> dict[str, Any]:
     from webapp.corpus.index import enqueue_index
     from webapp.db import write
     from webapp.errors import Busy
-    from webapp.jobs.service import wait
+    from webapp.jobs.run import wait
 
     try:
         with write() as session:

@@ -44,7 +44,7 @@ def train(project: str, wait: bool, as_json: bool) -> None:
 
 
 def _wait_for(number: int, job_id: int, *, as_json: bool) -> dict[str, Any]:
-    from webapp.jobs.service import wait as wait_for
+    from webapp.jobs.run import wait as wait_for
 
     job = wait_for(job_id, report=progress(as_json=as_json))
     if job.state != "succeeded":

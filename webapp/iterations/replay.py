@@ -30,7 +30,7 @@ from webapp.errors import Invalid
 from webapp.iterations import service
 from webapp.iterations.evaluation import corpus_passages, evaluate_release, read_gold
 from webapp.iterations.relevance import Sought, relevant_passages
-from webapp.jobs.service import wait
+from webapp.jobs.run import wait
 from webapp.label import service as label_service
 from webapp.label.submission import Submission
 from webapp.models import Label, Person, Project, Question, db

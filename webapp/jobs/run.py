@@ -3,6 +3,7 @@
 import errno
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from training.artefact import DamagedArtefact
 from training.types import Cancelled, TrainingError
 from webapp.db import write
 from webapp.errors import DiskFull, ErrataError
+from webapp.health import is_alive
 from webapp.jobs import service
 from webapp.jobs.context import JobContext, LeaseLost, context_of
 from webapp.jobs.registry import KINDS, load_function
@@ -96,3 +98,20 @@ def run_here(job_id: int, *, report: Callable[[float, str], None] | None = None)
     finally:
         stop.set()
         beating.join()
+
+
+def wait(job_id: int, *, report: Callable[[float, str], None] | None = None) -> Job:
+    """Until the job has ended. Runs it in this process when no worker is alive, so that the command line needs no server."""
+    while True:
+        job = service.job_or_404(job_id)
+        if not service.is_active(job):
+            return job
+        if report is not None:
+            report(job.fraction, job.message)
+        if not is_alive("worker"):
+            with write() as session:
+                service.requeue_stale(session)
+            if run_here(job_id, report=report):
+                continue
+        db.session.rollback()
+        time.sleep(0.3)

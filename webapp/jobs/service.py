@@ -2,8 +2,7 @@
 
 import datetime as dt
 import secrets
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select, update
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import record
 from webapp.cancelling import cancel_jobs
-from webapp.db import write
 from webapp.errors import Busy, NotFound
 from webapp.models import ACTIVE_JOB_STATES, Job, db, now
 
@@ -176,23 +174,3 @@ def requeue_stale(session: Session) -> int:
     stale = select(Job).where(Job.state.in_(("leased", "running")), Job.heartbeat_at < now() - STALE_AFTER)
     found = list(session.scalars(stale.execution_options(populate_existing=True)))
     return sum(_requeue(session, job, "its worker was not heard of for 30 seconds") for job in found)
-
-
-def wait(job_id: int, *, report: Callable[[float, str], None] | None = None) -> Job:
-    """Until the job has ended. Runs it in this process when no worker is alive, so that the command line needs no server."""
-    from webapp.health import is_alive
-    from webapp.jobs.run import run_here
-
-    while True:
-        job = job_or_404(job_id)
-        if not is_active(job):
-            return job
-        if report is not None:
-            report(job.fraction, job.message)
-        if not is_alive("worker"):
-            with write() as session:
-                requeue_stale(session)
-            if run_here(job_id, report=report):
-                continue
-        db.session.rollback()
-        time.sleep(0.3)
