@@ -1,6 +1,9 @@
 """The reader's model card: what it is, what shaped it, what it can do, under which licence it is."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from training.recipes.reader_data import TEST_ARTICLES, VALIDATION_ARTICLES
 
 _COLUMNS = {
     "questions": "questions",
@@ -20,18 +23,23 @@ Points at the answer to a question in a passage of English prose, or says that t
 
 ## Figures
 
-Measured on what is in this folder, by `python -m training.recipes.reader`. Best-span F1 ignores the decision "not answerable"
-and counts answerable questions only; F1 counts every question under the shipped threshold ({threshold:.4f}); "answerable F1 at 75 %" is
-the F1 of answerable questions under the threshold that recognises 75 % of the unanswerable ones.
+Measured on what is in this folder, by `python -m training.recipes.reader`, in per cent (AUROC from 0 to 1). Best-span F1 ignores
+the decision "not answerable" and counts answerable questions only; F1 counts every question under the shipped threshold
+({threshold:.4f}); "answerable F1 at 75 %" is the F1 of answerable questions under the threshold that recognises 75 % of the
+unanswerable ones.
 
 {figures}
 
-Test articles were kept out of training, of every choice and of the threshold's calibration; the validation article served for the choices and for
-the threshold. Figures on other texts, from `benchmarks/reader.py`, are in `docs/measurements.md`.
+Test: the articles {test}, kept out of training, of every choice and of the calibration. Validation: the article {validation}, which
+served for the choices and for the threshold. The plain sets are SQuAD 2.0's: nearly half of their questions were written to look
+answerable from the paragraph and are not; telling those apart is near chance (AUROC 0.5) for this model. "As retrieved" is what a search
+would bring: answerable questions over their paragraph, and every question, as not answerable, over the likeliest other paragraph of its
+article. The threshold is chosen on that, so over SQuAD's own unanswerable questions it answers too often.
+Figures on other texts, from `benchmarks/reader.py`, are in `docs/measurements.md`.
 
 ## What it was trained on
 
-{practice} practice rows, {labelled} labelled rows, {steps} steps.
+{practice} rows of practice with the labelled ones among them, then the {labelled} labelled rows once more: {steps} steps.
 
 - SQuAD 2.0 and SQuAD 1.1 (Rajpurkar et al. 2016, 2018), text from Wikipedia, CC BY-SA 4.0: questions on the articles "Steam engine" and
   "Imperialism", and 500 questions on single sentences.
@@ -41,7 +49,8 @@ the threshold. Figures on other texts, from `benchmarks/reader.py`, are in `docs
   046331cfce), World History (osbooks-world-history at 3e17beda91). Access for free at openstax.org. Their sentences were turned into
   questions by rules, their glossaries and multiple-choice questions into questions over their paragraphs, and
   phrases that recur were hidden (Splinter, Ram et al. 2021). Later versions of these books carry another licence; use the commits named here.
-- Pages written by the project's own generator (`training/generator`).
+- Pages written by the project's own generator (`training/generator`, as of commit 4e5a5e8; later ones write other pages and so give
+  slightly other weights).
 
 The encoder is the published sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0). Its own training, by its authors, paired more than a billion sentences,
 among them questions and passages of SQuAD 2.0's and Natural Questions' training sets; none of the articles measured here is in SQuAD's training set.
@@ -55,7 +64,7 @@ The adapter and head in this folder: CC BY-SA 4.0, because CC BY-SA text shaped 
 - English prose; short answers that stand in the text word for word. It cannot answer yes or no, count, calculate, or join two places.
 - It was taught mostly by questions that rules made and by about 1,300 that people wrote: it finds the right sort of phrase near the right words, and
   is easily misled where a passage uses the question's words for something else.
-- "Not answerable" is its weakest point (see AUROC: 0.5 is chance). Check it on your own labels; every iteration calibrates it again.
+- "Not answerable" is its weakest point. Check it on your own labels; every iteration calibrates it again.
 - Reviews, policies and other text far from encyclopedias and textbooks: see the figures in `docs/measurements.md` before relying on it.
 
 ## Make it again
@@ -77,11 +86,17 @@ def model_card(facts: dict[str, Any]) -> str:
     return _TEXT.format(
         sha256=f"`model.safetensors` sha256 `{facts['reference']['sha256']}`",
         threshold=facts["threshold"],
+        test=_named(TEST_ARTICLES),
+        validation=_named(VALIDATION_ARTICLES),
         figures=table(facts["figures"]),
         practice=f"{facts['rows']['practice']:,}",
         labelled=f"{facts['rows']['labelled']:,}",
         steps=f"{facts['steps']:,}",
     )
+
+
+def _named(articles: Sequence[str]) -> str:
+    return " and ".join(f'"{article.replace("_", " ")}"' for article in articles)
 
 
 def table(figures: dict[str, dict[str, float]]) -> str:

@@ -78,6 +78,21 @@ def to_gold(row: dict[str, Any]) -> Gold:
     return Gold(row["id"], row["question"], (row["context"],), answers)
 
 
+def retrieved(rows: Sequence[dict[str, Any]]) -> list[Gold]:
+    """What a search would bring: the answerable questions over their paragraph, and every question, as not answerable, over the
+    paragraph of its article that shares most words with it and holds none of its answers."""
+    golds = [to_gold(row) for row in rows]
+    paragraphs = list(dict.fromkeys(row["context"] for row in rows))
+    found = [gold for gold in golds if gold.answers]
+    for gold in golds:
+        answers = [answer.lower() for answer in gold.answers]
+        others = [p for p in paragraphs if p != gold.passages[0] and not any(answer in p.lower() for answer in answers)]
+        other = _likeliest(gold.text, others)
+        if other is not None:
+            found.append(Gold(f"{gold.id}-elsewhere", gold.text, (other,), ()))
+    return found
+
+
 def to_example(row: dict[str, Any]) -> Example:
     """The row with its shortest given answer."""
     if row["is_impossible"] or not row["answers"]:

@@ -18,10 +18,14 @@ STEPS_PER_BUCKET = 40
 
 @dataclass(frozen=True)
 class Schedule:
-    """``learning_rate`` rises over ``warmup`` steps and falls linearly to nothing; ``batch_tokens`` bounds a padded step."""
+    """``learning_rate`` rises over ``warmup`` steps and falls, as if to nothing at ``horizon``, until step ``practice``; the
+    steps after that take it to nothing. ``batch_tokens`` bounds a padded step.
+    """
 
     learning_rate: float = 1e-3
     warmup: int = 40
+    practice: int = 288
+    horizon: int = 505
     batch_tokens: int = 4096
     weight_decay: float = 0.01
     seed: int = 0
@@ -61,7 +65,7 @@ def train(
     running = 0.0
     for step in range(first, len(steps)):
         for group in optimiser.param_groups:
-            group["lr"] = schedule.learning_rate * _rate(step, len(steps), schedule.warmup)
+            group["lr"] = schedule.learning_rate * rate(step, len(steps), schedule)
         batch = answerer.collate(steps[step])
         with torch.autocast("cpu", torch.bfloat16, enabled=use_bfloat16(answerer.model)):
             loss = answerer.loss(model, batch)
@@ -78,8 +82,13 @@ def train(
     model.eval()
 
 
-def _rate(step: int, total: int, warmup: int) -> float:
-    return min((step + 1) / max(1, warmup), (total - step) / max(1, total - warmup))
+def rate(step: int, total: int, schedule: Schedule) -> float:
+    """The share of the learning rate at ``step`` of ``total``."""
+    practice = min(schedule.practice, total)
+    reached = min(step, practice)
+    falling = (schedule.horizon - reached) / (schedule.horizon - schedule.warmup)
+    left = (total - step) / (total - practice) if step > practice else 1.0
+    return min((step + 1) / schedule.warmup, falling) * left
 
 
 def _fingerprint(steps: Sequence[Sequence[Row]], schedule: Schedule) -> str:
