@@ -2,9 +2,10 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,21 +30,39 @@ class QuestionRow:
 
 def read(path: Path, *, drop: Drop) -> Iterator[QuestionRow]:
     """Rows of a SQuAD JSON file or of gold JSON lines (``.gz`` too). Raises :class:`TrainingError` when it is neither."""
-    with _open(path) as file:
-        first = next((line for line in file if line.strip()), "")
-        rest = file if _is_row(first) else None
-        if rest is None:
-            yield from _nested(path, first + file.read(), drop=drop)
-            return
-        for number, line in enumerate((first, *rest) if first else (), start=1):
-            if line.strip():
-                yield from _line(number, line, drop=drop)
+    try:
+        with _open(path) as file:
+            yield from _rows(file, path.name, drop=drop)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise TrainingError(f"{path.name} is not a whole gzip file ({error}); compress it again.") from error
 
 
 def _open(path: Path) -> IO[str]:
+    # What is not UTF-8 becomes surrogates, so that one bad line is named and the others are read.
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+        return gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape")
+    return path.open(encoding="utf-8", errors="surrogateescape")
+
+
+def _rows(file: IO[str], name: str, *, drop: Drop) -> Iterator[QuestionRow]:
+    lines = enumerate(file, start=1)
+    start, first = next(((number, line) for number, line in lines if line.strip()), (1, ""))
+    if _is_row(first):
+        rest: Iterable[tuple[int, str]] = lines
+    else:
+        text = "".join(line for _, line in lines)
+        articles = _articles(first + text)
+        if articles is not None:
+            yield from _nested(articles, drop=drop)
+            return
+        rest = list(enumerate(text.split("\n"), start=start + 1))
+        if not any(_is_row(line) for _, line in rest):
+            raise TrainingError(
+                f"{name} is neither SQuAD JSON ({{\"data\": [...]}}) nor gold JSON lines with a question and a context."
+            )
+    for number, line in chain([(start, first)], rest):
+        if line.strip():
+            yield from _line(number, line, drop=drop)
 
 
 def _is_row(line: str) -> bool:
@@ -54,7 +73,14 @@ def _is_row(line: str) -> bool:
     return isinstance(value, dict) and "question" in value
 
 
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _line(number: int, line: str, *, drop: Drop) -> Iterator[QuestionRow]:
+    if not _is_utf8(line):
+        drop(f"line {number}", "it is not UTF-8")
+        return
     try:
         value = json.loads(line)
     except ValueError:
@@ -64,18 +90,34 @@ def _line(number: int, line: str, *, drop: Drop) -> Iterator[QuestionRow]:
     yield from _checked(row, f"line {number}", drop=drop)
 
 
-def _nested(path: Path, text: str, *, drop: Drop) -> Iterator[QuestionRow]:
+def _articles(text: str) -> list[Any] | None:
+    """The articles of SQuAD JSON; None when the text is something else."""
     try:
-        articles = json.loads(text)["data"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"{path.name} is neither SQuAD JSON ({{\"data\": [...]}}) nor gold JSON lines with a question and a context."
-        ) from error
+        value = json.loads(text) if _is_utf8(text) else None
+    except ValueError:
+        return None
+    data = value.get("data") if isinstance(value, dict) else None
+    return data if isinstance(data, list) else None
+
+
+def _nested(articles: list[Any], *, drop: Drop) -> Iterator[QuestionRow]:
+    for title, context, question in _questions(articles):
+        row = _row(question, context=context, title=title) if isinstance(question, dict) else None
+        yield from _checked(row, str(question.get("id", "")) if isinstance(question, dict) else "a question", drop=drop)
+
+
+def _questions(articles: list[Any]) -> Iterator[tuple[str, Any, Any]]:
+    """(title, context, question), a part that is not what SQuAD has there passed over as an empty one."""
     for article in articles:
-        for paragraph in article.get("paragraphs", []):
-            for question in paragraph.get("qas", []):
-                row = _row(question, context=paragraph.get("context"), title=article.get("title", ""))
-                yield from _checked(row, str(question.get("id", "")), drop=drop)
+        about: dict[str, Any] = article if isinstance(article, dict) else {"paragraphs": [{"qas": [article]}]}
+        for paragraph in _list(about.get("paragraphs")):
+            inner = paragraph if isinstance(paragraph, dict) else {"qas": [paragraph]}
+            for question in _list(inner.get("qas")):
+                yield about.get("title", ""), inner.get("context"), question
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _row(value: dict[str, Any], *, context: Any, title: str) -> QuestionRow | None:

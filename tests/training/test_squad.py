@@ -91,3 +91,47 @@ def test_another_format_is_a_sentence(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(TrainingError, match="neither SQuAD JSON"):
         list(squad.read(tmp_path / "x.json", drop=drop))
+
+
+GOOD = b'{"id": "a", "question": "q?", "context": "Rome", "answers": ["Rome"]}'
+
+
+@pytest.mark.parametrize(
+    ("content", "lost_rows"),
+    [
+        (GOOD + b'\n{"id": "b", "question": "caf\xe9?"}\n', [("line 2", "it is not UTF-8")]),
+        (b"\nnot json\n" + GOOD, [("line 2", "it is not JSON")]),
+        (b"\xff\n" + GOOD, [("line 1", "it is not UTF-8")]),
+    ],
+)
+def test_a_bad_line_is_named_and_the_others_are_read(
+    content: bytes, lost_rows: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    lost, drop = dropped()
+    (tmp_path / "x.jsonl").write_bytes(content)
+    assert [row.id for row in squad.read(tmp_path / "x.jsonl", drop=drop)] == ["a"]
+    assert lost == lost_rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("x.json", b"\x7fELF\x00\xd0\xff", "neither SQuAD JSON"),
+        ("x.json", b'{"data": {"a": 1}}', "neither SQuAD JSON"),
+        ("x.gz", b"no gzip", "compress it again"),
+        ("x.gz", gzip.compress(GOOD)[:-6], "compress it again"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_sentence(name: str, content: bytes, words: str, tmp_path: Path) -> None:
+    _, drop = dropped()
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TrainingError, match=words):
+        list(squad.read(tmp_path / name, drop=drop))
+
+
+def test_parts_of_another_shape_are_named_and_the_others_are_read(tmp_path: Path) -> None:
+    lost, drop = dropped()
+    whole = {"title": "Anna", "paragraphs": [{"context": "Rome", "qas": [{"id": "a", "question": "q?"}]}, 7, {"qas": ["x"]}]}
+    (tmp_path / "x.json").write_text(json.dumps({"data": [1, {"paragraphs": 3}, whole]}))
+    assert [row.id for row in squad.read(tmp_path / "x.json", drop=drop)] == ["a"]
+    assert len(lost) == 3
