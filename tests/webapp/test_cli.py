@@ -76,7 +76,7 @@ def test_a_project_is_created_listed_set_up_and_deleted(shell: Shell) -> None:
         (("user", "add", "A", "--role", "king"), "king"),
         (("fly",), "fly"),
         (("ask", "Food", "x"), "no project named"),
-        (("ask", "Food", "x" * 20_001), "20,000"),
+        (("ask", "Food", "x" * 10_001), "10,000"),
         (("promote", "Food"), "no project named"),
         (("restore", "/no/backup"), "not a backup"),
     ],
@@ -167,6 +167,15 @@ def test_a_backup_restores_to_an_empty_home_and_answers(
     monkeypatch.setenv("ERRATA_HOME", str(tmp_path / "new"))
     assert shell.json("restore", str(tmp_path / "copy"))["check"] == "ok"
     assert shell.json("ask", "Served", "Are dogs allowed?")["release"] == 1
+
+
+def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Path) -> None:
+    """The release that their answers belong to has no model of its own."""
+    row = {"question": "When?", "verdict": "correct", "text": "nine", "person": "Ben", "shown_answer": "ten"}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row))
+    shell.json("project", "create", "Food")
+    assert shell.json("import", "Food", str(tmp_path / "labels.jsonl"), "--kind", "labels")["added"] == 1
+    assert shell.json("backup", str(tmp_path / "copy"))["artefacts"] == 0
 
 
 def test_a_damaged_backup_is_refused(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

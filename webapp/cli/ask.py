@@ -18,17 +18,16 @@ from webapp.cli.common import emit, json_option, opened
 @json_option
 def ask(project: str, question: str, k: int | None, as_json: bool) -> None:
     """Answer QUESTION with the release of PROJECT in service; through the engine when it runs, else in this process."""
-    from webapp.errors import Invalid
+    from webapp.corpus.service import clean_question
     from webapp.projects import settings
     from webapp.projects.service import project_by_name
 
-    if not 0 < len(question.strip()) <= 20_000:
-        raise Invalid(f"A question has 1 to 20,000 characters, not {len(question.strip())}; shorten it.")
+    text = clean_question(question)
     with opened():
         found = project_by_name(project)
         k = k or settings.read(found).passages_shown
         began = time.perf_counter()
-        number, answered = _answer(found, question.strip(), k)
+        number, answered = _answer(found, text, k)
         values = _describe(number, answered, time.perf_counter() - began)
         emit(values, as_json=as_json, text=_as_text(values))
 

@@ -21,6 +21,7 @@ from webapp.errors import Busy, Invalid
 from webapp.home import absolute, model_cache, new_artefact_path, relative
 from webapp.jobs.service import enqueue
 from webapp.models import CorpusIndex, Document, Job, Passage, Project, Release, db
+from webapp.releases.by_hand import request_answers
 from webapp.releases.service import base_answerer, champion_of, create_release, promote
 
 if TYPE_CHECKING:
@@ -311,11 +312,3 @@ def _release(session: Session, project: Project, index: CorpusIndex | None, *, m
     record(session, "index.update", project_id=project.id, index=index.id if index else None, release=release.number)
     request_answers(session, project)
     return release
-
-
-def request_answers(session: Session, project: Project) -> Job | None:
-    """Answer the queue ahead of time; a job that still waits will see the new questions as well."""
-    waiting = (Job.project_id == project.id, Job.kind == "predict", Job.state == "queued")
-    if session.scalar(select(Job.id).where(*waiting).limit(1)) is not None:
-        return None
-    return enqueue(session, "predict", project_id=project.id, payload={}, priority=20)

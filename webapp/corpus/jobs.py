@@ -11,6 +11,7 @@ from webapp.db import write
 from webapp.jobs.context import JobContext
 from webapp.models import Project
 from webapp.projects.service import project_or_404
+from webapp.releases.by_hand import request_answers
 from webapp.releases.service import champion_of
 
 LISTED_REJECTIONS = 1_000
@@ -46,7 +47,7 @@ def follow_up(
     if result.added and result.kind in ("documents", "gold", "labels"):
         index.request_index(session, project)
     if result.added and result.kind in ("questions", "gold", "labels") and champion_of(project) is not None:
-        index.request_answers(session, project)
+        request_answers(session, project)
 
 
 def run_index(context: JobContext) -> dict[str, Any]:

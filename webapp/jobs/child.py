@@ -1,7 +1,6 @@
 """The process of one job: ``python -m webapp.jobs.child JOB_ID TOKEN PARENT MODULE:FUNCTION``. Dies with its worker, gives way to the pages."""
 
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -10,18 +9,10 @@ from pathlib import Path
 
 from webapp import create_base
 from webapp.jobs.run import execute
+from webapp.parent import follow_parent
 from webapp.settings import Settings, read_settings
 
-PR_SET_PDEATHSIG = 1
 NICENESS = 10
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask Linux to kill this process when the worker ends; elsewhere the lost lease stops it at its next report."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # the worker ended before we could ask
-        raise SystemExit(1)
 
 
 def give_way() -> None:
@@ -40,7 +31,9 @@ def limit_torch(settings: Settings) -> None:
 
 
 def main(job_id: int, token: str, parent: int, function: str) -> int:
-    die_with_parent(parent)
+    follow_parent(
+        parent, ended_by=signal.SIGKILL
+    )  # where Linux does not do it, the lost lease stops it at its next report
     give_way()
     settings = read_settings(os.environ)
     limit_torch(settings)

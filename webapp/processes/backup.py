@@ -47,7 +47,7 @@ def _artefact_paths(database: Path) -> list[str]:
         queries = (select(Release.answerer_path), select(CorpusIndex.path), select(Dataset.path))
         paths = {path for query in queries for path in connection.scalars(query)}
     engine.dispose()
-    return sorted(path for path in paths if not Path(path).is_absolute())
+    return sorted(path for path in paths if path and not Path(path).is_absolute())  # imported labels name no model
 
 
 def _copy_artefact(source: Path, target: Path) -> None:

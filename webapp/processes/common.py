@@ -1,25 +1,10 @@
-"""What the three processes do alike: settings, log, dying with their supervisor, stopping on a signal."""
+"""What the three processes do alike: log and stopping on a signal."""
 
-import ctypes
 import logging
-import os
 import signal
-import sys
 import threading
 
 from webapp.settings import Settings
-
-PR_SET_PDEATHSIG = 1
-
-
-def follow_parent(parent: int | None) -> None:
-    """Ask Linux to end this process when its supervisor ends, however that ends. Nothing to do when started by hand."""
-    if parent is None:
-        return
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        raise SystemExit(1)
 
 
 def start_logging(settings: Settings) -> None:

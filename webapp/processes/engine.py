@@ -11,7 +11,8 @@ from webapp.engine.server import run_engine
 from webapp.heartbeat import forget, start_beating
 from webapp.home import engine_key
 from webapp.jobs.child import limit_torch
-from webapp.processes.common import follow_parent, start_logging, stop_on_signal
+from webapp.parent import follow_parent
+from webapp.processes.common import start_logging, stop_on_signal
 from webapp.settings import read_settings
 
 

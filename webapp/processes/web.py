@@ -6,7 +6,8 @@ import threading
 
 from flask import Flask
 
-from webapp.processes.common import follow_parent, start_logging, stop_on_signal
+from webapp.parent import follow_parent
+from webapp.processes.common import start_logging, stop_on_signal
 from webapp.settings import read_settings
 
 

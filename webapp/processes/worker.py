@@ -8,7 +8,8 @@ from flask import Flask
 
 from webapp.heartbeat import forget, start_beating
 from webapp.jobs.worker import Worker
-from webapp.processes.common import follow_parent, start_logging, stop_on_signal
+from webapp.parent import follow_parent
+from webapp.processes.common import start_logging, stop_on_signal
 from webapp.settings import read_settings
 
 

@@ -23,8 +23,8 @@ class Line:
     reason: str
 
 
-def answer_again(session: Session, project: Project) -> None:
-    """A predict job, unless one that has not begun will see the new release anyway."""
+def request_answers(session: Session, project: Project) -> None:
+    """Answer the queue ahead of time; a job that has not begun yet will see the new release or questions as well."""
     waiting = (Job.project_id == project.id, Job.kind == "predict", Job.state == "queued")
     if session.scalar(select(Job.id).where(*waiting).limit(1)) is None:
         enqueue(session, "predict", project_id=project.id, payload={}, priority=20)
@@ -32,13 +32,13 @@ def answer_again(session: Session, project: Project) -> None:
 
 def promote(session: Session, project: Project, release: Release, *, person: Any, reason: str) -> Release | None:
     previous = service.promote(session, project, release, person=person, reason=reason)
-    answer_again(session, project)
+    request_answers(session, project)
     return previous
 
 
 def rollback(session: Session, project: Project, *, person: Any, reason: str) -> Release | None:
     previous = service.rollback(session, project, person=person, reason=reason)
-    answer_again(session, project)
+    request_answers(session, project)
     return previous
 
 
