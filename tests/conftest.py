@@ -11,6 +11,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Toy models are too small to share: several threads on few cores spend their time waiting for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from flask import Flask, session
 from flask.testing import FlaskClient
@@ -25,6 +27,10 @@ from webapp.projects.service import create_project
 from webapp.settings import Settings
 
 UNSAFE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", type=Path, help="keep the browser tests' screenshots in this folder")
 
 
 class Browser(FlaskClient):

@@ -3,11 +3,8 @@
 import datetime as dt
 import http.client
 import os
-import queue
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +16,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
+from tests.serve_process import serving
 from tests.webapp import toy_loop
 from webapp.db import write
 from webapp.iterations import service as iterations
@@ -26,7 +24,6 @@ from webapp.models import Iteration, Job, Label, Process, Project, Question, Rel
 from webapp.projects import settings as project_settings
 from webapp.settings import Settings
 
-ROOT = Path(__file__).parents[2]
 FIELD = re.compile(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
 ACTION = re.compile(r'action="(/p/\d+/annotate/(\d+))"')
 
@@ -108,23 +105,8 @@ def project(app: Flask, tmp_path: Path) -> Project:
 @pytest.fixture
 def address(project: Project, settings: Settings) -> Iterator[str]:
     """Everything that ``errata serve`` starts, and its sign-in link."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ERRATA_")}
-    environ |= {
-        "ERRATA_HOME": str(settings.home),
-        "ERRATA_TORCH_THREADS": "1",
-        "ERRATA_OPEN_BROWSER": "no",
-        "PYTHONUNBUFFERED": "1",
-    }
-    command = [sys.executable, "-m", "webapp.cli", "serve", "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)
-    lines: queue.Queue[str] = queue.Queue()
-    assert process.stdout is not None
-    threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True).start()
-    try:
-        yield lines.get(timeout=40).split()[-1]
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving(settings.home) as link:
+        yield link
 
 
 def decide_all(browser: Browser, project: Project, *, before: Callable[[int], None]) -> dict[str, int]:
