@@ -27,18 +27,20 @@ def engine(app: Flask) -> Iterator[None]:
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(app,), kwargs={"stop": stop}, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            engine_client.engine_url()
-            break
-        except Unavailable:
-            assert time.monotonic() < deadline
-            db.session.rollback()
-            time.sleep(0.05)
-    yield
-    stop.set()
-    thread.join(10)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                engine_client.engine_url()
+                break
+            except Unavailable:
+                assert time.monotonic() < deadline
+                db.session.rollback()
+                time.sleep(0.05)
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def ask(client: FlaskClient, project: Project, text: str) -> str:

@@ -32,18 +32,20 @@ def engine(app: Flask) -> Iterator[str]:
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(app,), kwargs={"stop": stop}, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            url = client.engine_url()
-            break
-        except Unavailable:
-            assert time.monotonic() < deadline
-            db.session.rollback()
-            time.sleep(0.05)
-    yield url
-    stop.set()
-    thread.join(10)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                url = client.engine_url()
+                break
+            except Unavailable:
+                assert time.monotonic() < deadline
+                db.session.rollback()
+                time.sleep(0.05)
+        yield url
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def call(url: str, *, body: object = None, key: str = "") -> tuple[int, dict[str, object]]:
