@@ -79,9 +79,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DamagedArtefact(f"{folder} has no readable {MANIFEST}; restore it from a backup or build it again.") from error
+        raise DamagedArtefact(
+            f"{folder} has no readable {MANIFEST}; restore it from a backup or build it again."
+        ) from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise DamagedArtefact(f"{folder}/{MANIFEST} is not an artefact manifest; restore it from a backup or build it again.")
+        raise DamagedArtefact(
+            f"{folder}/{MANIFEST} is not an artefact manifest; restore it from a backup or build it again."
+        )
     return manifest
 
 
@@ -97,11 +101,15 @@ def verify(folder: Path, *, kind: str | None = None) -> dict[str, Any]:
     listed = set(manifest["files"])
     if present != listed:
         odd = sorted(present ^ listed)[0]
-        raise DamagedArtefact(f"{folder}: {odd} is {'missing' if odd in listed else 'not listed'}; restore it or build it again.")
+        raise DamagedArtefact(
+            f"{folder}: {odd} is {'missing' if odd in listed else 'not listed'}; restore it or build it again."
+        )
     for name, facts in manifest["files"].items():
         path = folder / name
         if path.stat().st_size != facts["size"] or sha256_file(path) != facts["sha256"]:
-            raise DamagedArtefact(f"{path} is damaged (its sha256 is not the recorded one); restore it or build it again.")
+            raise DamagedArtefact(
+                f"{path} is damaged (its sha256 is not the recorded one); restore it or build it again."
+            )
     return manifest
 
 

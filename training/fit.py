@@ -34,8 +34,14 @@ class Fitted:
 
 
 def fit(
-    answerer: Any, train: Sequence[Example], *, measure: Callable[[], dict[str, float]] | None, folder: Path,
-    config: FitConfig, report: Report, log: Callable[[dict[str, float]], None],
+    answerer: Any,
+    train: Sequence[Example],
+    *,
+    measure: Callable[[], dict[str, float]] | None,
+    folder: Path,
+    config: FitConfig,
+    report: Report,
+    log: Callable[[dict[str, float]], None],
 ) -> Fitted:
     """Train ``answerer`` in place on ``train``, resuming from ``folder`` if an earlier run with the same rows stopped there.
 
@@ -56,8 +62,15 @@ def fit(
         )
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(
-        answerer, rows, plan_steps([row.tokens for row in rows], config), folder, config, fingerprint(rows, config),
-        measure, report, log,
+        answerer,
+        rows,
+        plan_steps([row.tokens for row in rows], config),
+        folder,
+        config,
+        fingerprint(rows, config),
+        measure,
+        report,
+        log,
     )
     try:
         _train(run)
@@ -75,10 +88,12 @@ def check_examples(train: Sequence[Example]) -> None:
         raise TrainingError("There are no examples to train on; accept, correct or reject some answers first.")
     labels = sum(example.kind != "rehearsal" for example in train)
     if labels < LEAST_LABELS:
-        raise TrainingError(f"There are only {labels} labelled examples to train on; label at least {LEAST_LABELS} first.")
+        raise TrainingError(
+            f"There are only {labels} labelled examples to train on; label at least {LEAST_LABELS} first."
+        )
     if not any(example.target.answerable and example.weight > 0 for example in train):
         raise TrainingError(
-            "Every example says \"not answerable\": a model trained on them would refuse every question; accept or correct "
+            'Every example says "not answerable": a model trained on them would refuse every question; accept or correct '
             "some answers first."
         )
 

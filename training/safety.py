@@ -15,13 +15,29 @@ ARCHITECTURES = {
     **dict.fromkeys(("gpt2", "gpt_neo", "gpt_neox", "opt", "llama", "mistral", "qwen2", "qwen3", "phi"), "causal"),
     **dict.fromkeys(("t5", "mt5", "umt5", "bart", "mbart", "pegasus"), "seq2seq"),
     **dict.fromkeys(
-        ("bert", "distilbert", "roberta", "camembert", "xlm-roberta", "mpnet", "electra", "albert", "deberta-v2"), "span"
+        ("bert", "distilbert", "roberta", "camembert", "xlm-roberta", "mpnet", "electra", "albert", "deberta-v2"),
+        "span",
     ),
 }
 """``model_type`` of a configuration -> how such a model answers."""
 
 FORBIDDEN_SUFFIXES = frozenset(
-    {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".py", ".pyc", ".msgpack", ".joblib", ".npy", ".npz", ".so"}
+    {
+        ".bin",
+        ".pt",
+        ".pth",
+        ".pkl",
+        ".pickle",
+        ".ckpt",
+        ".h5",
+        ".py",
+        ".pyc",
+        ".msgpack",
+        ".joblib",
+        ".npy",
+        ".npz",
+        ".so",
+    }
 )
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 DOWNLOADED = ["*.safetensors", "*.json", "*.txt", "*.model"]
@@ -67,7 +83,9 @@ def _check_files(folder: Path) -> None:
             )
         # The hub's cache links to blobs beside its snapshots; those were downloaded by us and stay under the cache.
         if not path.resolve().is_relative_to(_allowed_root(root)):
-            raise TrainingError(f"{folder.name} holds {name}, a link that leaves the folder; replace it with the file itself.")
+            raise TrainingError(
+                f"{folder.name} holds {name}, a link that leaves the folder; replace it with the file itself."
+            )
         if not (path.is_dir() or path.is_file()):
             raise TrainingError(f"{folder.name} holds {name}, which is neither a file nor a folder; remove it.")
         weights = weights or path.suffix == ".safetensors"
@@ -84,11 +102,15 @@ def _check_json(folder: Path, path: Path) -> None:
     content = _read_object(folder, path)
     name = path.relative_to(folder).as_posix()
     if "auto_map" in content or "custom_pipelines" in content:
-        raise TrainingError(f"{folder.name}/{name} asks to run the model's own code (auto_map); such models are not loaded.")
+        raise TrainingError(
+            f"{folder.name}/{name} asks to run the model's own code (auto_map); such models are not loaded."
+        )
     if path.name in {"config.json", "generation_config.json", "adapter_config.json"}:
         key = _private_key(content)
         if key is not None:
-            raise TrainingError(f"{folder.name}/{name} has the private key {key!r}, which may run code; such models are not loaded.")
+            raise TrainingError(
+                f"{folder.name}/{name} has the private key {key!r}, which may run code; such models are not loaded."
+            )
     if path.name.endswith(".index.json"):
         _check_index(folder, content, name)
 
@@ -113,7 +135,9 @@ def _check_index(folder: Path, content: dict[str, Any], name: str) -> None:
     for file in set(files.values()) if isinstance(files, dict) else set():
         inside = isinstance(file, str) and Path(file).name == file and file.endswith(".safetensors")
         if not inside or not (folder / file).is_file():
-            raise TrainingError(f"{folder.name}/{name} points to the weights file {file!r}, which is not a safetensors file in it.")
+            raise TrainingError(
+                f"{folder.name}/{name} points to the weights file {file!r}, which is not a safetensors file in it."
+            )
 
 
 def _check_adapter(folder: Path) -> str:
@@ -127,7 +151,9 @@ def _read_object(folder: Path, path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise TrainingError(f"{folder.name} has no {name}; expected a model folder as transformers saves it.") from error
+        raise TrainingError(
+            f"{folder.name} has no {name}; expected a model folder as transformers saves it."
+        ) from error
     except (OSError, ValueError) as error:
         raise TrainingError(f"{folder.name}/{name} is not readable JSON; restore the model folder.") from error
     return content if isinstance(content, dict) else {}
@@ -144,7 +170,9 @@ def resolve_base(base: str, cache: Path) -> Path:
         check_model_folder(Path(base))
         return Path(base)
     if not HUB_ID.fullmatch(base):
-        raise TrainingError(f"{base!r} is neither a folder nor a hub id; expected a folder, `org/name`, or {_choices()}.")
+        raise TrainingError(
+            f"{base!r} is neither a folder nor a hub id; expected a folder, `org/name`, or {_choices()}."
+        )
     folder = _download(base, cache)
     check_model_folder(folder)
     return folder
@@ -153,7 +181,9 @@ def resolve_base(base: str, cache: Path) -> Path:
 def _shipped(base: str) -> Path:
     folder = SHIPPED / base
     if not folder.is_dir():
-        raise TrainingError(f"The {base} model is missing from this installation; reinstall Errata or name another base.")
+        raise TrainingError(
+            f"The {base} model is missing from this installation; reinstall Errata or name another base."
+        )
     try:
         verify(folder)
     except DamagedArtefact as error:

@@ -56,7 +56,9 @@ def build_trainer(model: Any, run: Run, *, learning_rate: float) -> Any:
     from transformers import PrinterCallback, Trainer
 
     class StepTrainer(Trainer):  # type: ignore[misc]
-        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
             del return_outputs, num_items_in_batch
             loss = run.answerer.loss(model, inputs)
             if not torch.isfinite(loss):
@@ -172,7 +174,9 @@ def _callback(trainer: Any, run: Run) -> Any:
             if logs and "loss" in logs:
                 loss = float(logs["loss"])
                 row = {"step": state.global_step, "fraction": state.global_step / total, "loss": loss}
-                run.log({**row, "perplexity": math.exp(min(max(loss, 0.0), 50.0)), "learning_rate": logs["learning_rate"]})
+                run.log(
+                    {**row, "perplexity": math.exp(min(max(loss, 0.0), 50.0)), "learning_rate": logs["learning_rate"]}
+                )
 
     return Watch()
 

@@ -47,8 +47,13 @@ def taught(tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
         before = QA.score(QA.predict(answerer, inputs), TEST)["f1"]
         points: list[dict[str, float]] = []
         QA.fit(
-            answerer, toys.toy_examples(300), toys.toy_golds(40), folder=folder / "run", config=CONFIGS[kind],
-            report=lambda *_: None, log=points.append,
+            answerer,
+            toys.toy_examples(300),
+            toys.toy_golds(40),
+            folder=folder / "run",
+            config=CONFIGS[kind],
+            report=lambda *_: None,
+            log=points.append,
         )
         answerer.save(folder / "saved")
         return Taught(folder / "saved", answerer.settings, before, inputs, QA.predict(answerer, inputs), points)
@@ -73,7 +78,9 @@ def test_it_learns_predicts_saves_and_reloads(kind: str, taught: Callable[[str],
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_batches_read_as_single_pairs_do(kind: str, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_read_as_single_pairs_do(
+    kind: str, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # An untrained model's words are near ties, which half precision may decide either way.
     monkeypatch.setattr(rows, "use_bfloat16", lambda _: False)
     answerer = load_answerer(tiny_models[kind], QA)
@@ -160,8 +167,12 @@ def test_reading_is_the_greedy_answer_of_plain_generation(
         inputs = answerer.tokenizer(QA.format(*pair), return_tensors="pt")
         begin = inputs["input_ids"].shape[1] if kind == "causal" else 1
         output = answerer.model.generate(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=False, max_new_tokens=8,
-            return_dict_in_generate=True, output_logits=True,
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            do_sample=False,
+            max_new_tokens=8,
+            return_dict_in_generate=True,
+            output_logits=True,
         )
         said = output.sequences[0, begin:]
         logits = torch.stack([step[0] for step in output.logits]).log_softmax(-1)
@@ -221,8 +232,13 @@ def test_a_low_rank_adapter_learns_and_is_saved_whole(tiny_span: Path, tmp_path:
     answerer = load_answerer(tiny_span, QA)
     config = dataclasses.replace(CONFIGS["span"], method="lora", epochs=4, learning_rate=3e-3)
     QA.fit(
-        answerer, toys.toy_examples(300), toys.toy_golds(40), folder=tmp_path / "run", config=config,
-        report=lambda *_: None, log=lambda _: None,
+        answerer,
+        toys.toy_examples(300),
+        toys.toy_golds(40),
+        folder=tmp_path / "run",
+        config=config,
+        report=lambda *_: None,
+        log=lambda _: None,
     )
     test = toys.toy_golds(60, seed=7)
     inputs = [Input(gold.id, gold.text, gold.passages) for gold in test]

@@ -17,7 +17,9 @@ QA = get_task("qa")
 CONFIG = FitConfig(epochs=1, learning_rate=1e-3, batch_tokens=512, evaluations=4, save_every_s=0.0)
 
 
-def run(base: Path, folder: Path, *, config: FitConfig = CONFIG, stop_at: float = 2.0) -> tuple[Any, Fitted | None, list[str]]:
+def run(
+    base: Path, folder: Path, *, config: FitConfig = CONFIG, stop_at: float = 2.0
+) -> tuple[Any, Fitted | None, list[str]]:
     """Train a fresh model in ``folder``; ``report`` raises at the fraction ``stop_at``."""
     answerer = load_answerer(base, QA)
     # Dropout makes the random state matter: without it a resume that forgets the state would pass unseen.
@@ -34,8 +36,13 @@ def run(base: Path, folder: Path, *, config: FitConfig = CONFIG, stop_at: float 
 
     try:
         done = fit(
-            answerer, toys.toy_examples(40), measure=lambda: {"validation_f1": 0.0, "selection": next(selections)},
-            folder=folder, config=config, report=report, log=lambda _: None,
+            answerer,
+            toys.toy_examples(40),
+            measure=lambda: {"validation_f1": 0.0, "selection": next(selections)},
+            folder=folder,
+            config=config,
+            report=report,
+            log=lambda _: None,
         )
     except Cancelled:
         return answerer, None, messages
@@ -104,7 +111,9 @@ def test_the_best_validation_weights_are_kept(tiny_span: Path, tmp_path: Path) -
 def test_a_resumed_run_remembers_its_best(tiny_span: Path, tmp_path: Path) -> None:
     _, whole, _ = run(tiny_span, tmp_path / "whole")
     run(tiny_span, tmp_path / "stopped", stop_at=0.7)
-    record = max((tmp_path / "stopped").glob("checkpoint-*/run.json"), key=lambda path: int(path.parent.name.split("-")[1]))
+    record = max(
+        (tmp_path / "stopped").glob("checkpoint-*/run.json"), key=lambda path: int(path.parent.name.split("-")[1])
+    )
     assert whole is not None
     assert json.loads(record.read_text())["best_step"] == whole.best_step
 
@@ -135,7 +144,12 @@ def test_a_diverging_loss_is_a_sentence(tiny_span: Path, tmp_path: Path) -> None
         answerer.model.qa_outputs.weight.fill_(float("nan"))
     with pytest.raises(TrainingError, match="infinite or not a number at step 1 "):
         fit(
-            answerer, toys.toy_examples(20), measure=None, folder=tmp_path, config=CONFIG, report=lambda *_: None,
+            answerer,
+            toys.toy_examples(20),
+            measure=None,
+            folder=tmp_path,
+            config=CONFIG,
+            report=lambda *_: None,
             log=lambda _: None,
         )
 

@@ -20,7 +20,13 @@ def gold(*answers: str) -> Gold:
 
 @pytest.mark.parametrize(
     ("text", "normal"),
-    [("The Denver Broncos!", "denver broncos"), ("a  an the", ""), ("U.S.A.", "usa"), ("Theatre", "theatre"), ("10–12", "10–12")],
+    [
+        ("The Denver Broncos!", "denver broncos"),
+        ("a  an the", ""),
+        ("U.S.A.", "usa"),
+        ("Theatre", "theatre"),
+        ("10–12", "10–12"),
+    ],
 )
 def test_it_normalises_as_the_official_script(text: str, normal: str) -> None:
     assert metrics.normalise_answer(text) == normal
@@ -67,7 +73,12 @@ def test_the_threshold_counts_in_f1_and_not_in_span_f1() -> None:
 def test_answerable_f1_at_75_refuses_three_of_four_unanswerable_questions() -> None:
     scores = [0.1, 0.2, 0.3, 0.8]  # unanswerable: the threshold lies just above the third
     predictions = [prediction("x", score) for score in scores]
-    predictions += [prediction("right", 0.25), prediction("right", 0.35), prediction("right", 0.9), prediction("wrong", 0.95)]
+    predictions += [
+        prediction("right", 0.25),
+        prediction("right", 0.35),
+        prediction("right", 0.9),
+        prediction("wrong", 0.95),
+    ]
     golds = [gold()] * 4 + [gold("right")] * 4
     assert qa.score(predictions, golds)["answerable_f1_at_75"] == pytest.approx(2 / 4)
 

@@ -8,7 +8,9 @@ from training.tasks import qa
 from training.types import Target
 
 TEXTS = st.text(max_size=60).map(str.strip)
-TRAPS = st.sampled_from(["not answerable", "Not Answerable", "\\not answerable", "\\\\not answerable", "\\", "not answerable."])
+TRAPS = st.sampled_from(
+    ["not answerable", "Not Answerable", "\\not answerable", "\\\\not answerable", "\\", "not answerable."]
+)
 
 
 @given(st.one_of(TEXTS, TRAPS))

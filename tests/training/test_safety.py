@@ -73,7 +73,10 @@ HARMS: list[tuple[Callable[[Path], None], str]] = [
     (configure(auto_map={"AutoModel": "evil.Model"}), "own code"),
     (configure("tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.T", None]}), "own code"),
     (configure(_attn_implementation_internal="evil/kernel"), "private key '_attn_implementation_internal'"),
-    (configure(text_config={"inner": [{"_experts_implementation": "evil/kernel"}]}), "private key '_experts_implementation'"),
+    (
+        configure(text_config={"inner": [{"_experts_implementation": "evil/kernel"}]}),
+        "private key '_experts_implementation'",
+    ),
     (configure(model_type="evil"), "architecture 'evil', which is not supported"),
     (index_outside, "which is not a safetensors file in it"),
     (index_to_pickle, "which is not a safetensors file in it"),
@@ -86,12 +89,18 @@ HARMS: list[tuple[Callable[[Path], None], str]] = [
 
 
 @pytest.mark.parametrize(("harm", "reason"), HARMS)
-def test_it_refuses_a_hostile_folder(harm: Callable[[Path], None], reason: str, tiny_span: Path, tmp_path: Path) -> None:
+def test_it_refuses_a_hostile_folder(
+    harm: Callable[[Path], None], reason: str, tiny_span: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "model"
     shutil.copytree(tiny_span, folder)
     assert check_model_folder(folder) == "bert"
     harm(folder)
-    for attempt in (check_model_folder, lambda path: load_answerer(path, QA), lambda path: resolve_base(str(path), tmp_path)):
+    for attempt in (
+        check_model_folder,
+        lambda path: load_answerer(path, QA),
+        lambda path: resolve_base(str(path), tmp_path),
+    ):
         with pytest.raises(TrainingError, match=reason):
             attempt(folder)
 

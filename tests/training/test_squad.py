@@ -40,7 +40,10 @@ def test_the_file_has_the_official_shape() -> None:
     assert len(data["data"][0]["paragraphs"]) == 1
     first, second = data["data"][0]["paragraphs"][0]["qas"]
     assert first == {
-        "id": "1", "question": "Where does Anna live?", "answers": [{"text": "Rome", "answer_start": 14}], "is_impossible": False,
+        "id": "1",
+        "question": "Where does Anna live?",
+        "answers": [{"text": "Rome", "answer_start": 14}],
+        "is_impossible": False,
     }
     assert (second["is_impossible"], second["answers"]) == (True, [])
 
@@ -131,7 +134,10 @@ def test_a_file_that_cannot_be_read_is_a_sentence(name: str, content: bytes, wor
 
 def test_parts_of_another_shape_are_named_and_the_others_are_read(tmp_path: Path) -> None:
     lost, drop = dropped()
-    whole = {"title": "Anna", "paragraphs": [{"context": "Rome", "qas": [{"id": "a", "question": "q?"}]}, 7, {"qas": ["x"]}]}
+    whole = {
+        "title": "Anna",
+        "paragraphs": [{"context": "Rome", "qas": [{"id": "a", "question": "q?"}]}, 7, {"qas": ["x"]}],
+    }
     (tmp_path / "x.json").write_text(json.dumps({"data": [1, {"paragraphs": 3}, whole]}))
     assert [row.id for row in squad.read(tmp_path / "x.json", drop=drop)] == ["a"]
     assert len(lost) == 3
