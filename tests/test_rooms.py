@@ -1,6 +1,7 @@
 """The borders between packages: who imports whom, what a fresh web process loads, what the project says about itself."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -44,6 +45,19 @@ def test_the_borders_between_packages_hold():
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def test_only_the_tasks_own_files_know_which_task_runs():
+    """A second task is one file in training/tasks and one partial of the annotate page."""
+    others = [
+        path for folder in ("webapp", "retriever", "training/answerers") for path in (ROOT / folder).rglob("*.py")
+    ]
+    others += [*(ROOT / "training").glob("[!s]*.py"), *(ROOT / "templates").rglob("*.html")]
+    for path in others:
+        found = re.search(
+            r"""['"]qa['"]|tasks import qa|tasks\.qa|training\.squad|_qa\.html""", path.read_text(encoding="utf-8")
+        )
+        assert found is None, f"{path.relative_to(ROOT)} knows the task: {found.group() if found else ''}"
 
 
 def test_every_imported_package_is_declared():

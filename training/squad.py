@@ -3,29 +3,15 @@
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 from pathlib import Path
 from typing import IO, Any
 
 from training.answerers.rows import find_answer
-from training.types import TrainingError
+from training.types import Drop, QuestionRow, TrainingError
 
-Drop = Callable[[str, str], None]
-"""``drop(row's id, reason)``: told of each row left out."""
-
-
-@dataclass(frozen=True)
-class QuestionRow:
-    """A question about one context. ``answers`` are (text, start) with ``context[start:start+len(text)] == text`` once read
-    or written (a start of None is looked up); no answers mean that the context has none."""
-
-    id: str
-    question: str
-    context: str
-    answers: tuple[tuple[str, int | None], ...] = ()
-    title: str = ""
+__all__ = ["Drop", "QuestionRow", "read", "write", "write_lines"]
 
 
 def read(path: Path, *, drop: Drop) -> Iterator[QuestionRow]:

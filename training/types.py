@@ -7,6 +7,10 @@ Report = Callable[[float, str], None]
 """``report(fraction, message)``: progress from 0 to 1. It may raise :class:`Cancelled`; the library never knows who listens."""
 
 
+Drop = Callable[[str, str], None]
+"""``drop(row's id, reason)``: told of each row left out."""
+
+
 class Cancelled(Exception):
     """Raised by a ``report`` callback: stop now, leave no artefact behind."""
 
@@ -60,6 +64,18 @@ class Gold:
     @property
     def answerable(self) -> bool:
         return bool(self.answers)
+
+
+@dataclass(frozen=True)
+class QuestionRow:
+    """A gold row: a question about one context. ``answers`` are (text, start) with ``context[start:start+len(text)] == text`` once read
+    or written (a start of None is looked up); no answers mean that the context has none."""
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[tuple[str, int | None], ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ def measured(each: Sequence[float], **metrics: float) -> Measured:
 
 
 def gate(before: Measured, after: Measured, *, unanswerable: int = 0, answerable: int = 0) -> Gate:
-    groups = {"answerable_f1": answerable, "unanswerable_accuracy": unanswerable}
-    return decide(before, after, metric="f1", names=NAMES, groups=groups)
+    guards = {"answerable_f1": (0.05, answerable), "unanswerable_accuracy": (0.10, unanswerable)}
+    return decide(before, after, metric="f1", names=NAMES, guards=guards)
 
 
 def test_it_promotes_a_clear_gain_and_gives_the_figures():

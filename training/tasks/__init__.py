@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 from training.types import Example, FitConfig, Gold, Input, Prediction, Report, Target
 
 TASKS = {"qa": "training.tasks.qa"}
+DEFAULT_TASK = next(iter(TASKS))
 
 
 class Task(Protocol):
@@ -19,7 +20,9 @@ class Task(Protocol):
     USES_PASSAGES: bool
     PRIMARY_METRIC: str
     METRICS: dict[str, str]  # key -> name a person reads, in the order to show them; the task's own only
+    GUARDS: dict[str, float]  # metric -> how far it may fall before the gate holds a candidate, whatever else it gains
     EXPORTS: dict[str, str]  # format name -> "module:function" that streams label rows in that format
+    READERS: dict[str, str]  # "gold" -> "module:function" that reads a file of gold rows: ``(path, *, drop)``
 
     def format(self, text: str, passage: str) -> str: ...
     def format_target(self, target: Target) -> str: ...
@@ -31,6 +34,7 @@ class Task(Protocol):
     ) -> Any: ...
     def score(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> dict[str, float]: ...
     def score_each(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> list[dict[str, float]]: ...
+    def count_guarded(self, golds: Sequence[Gold]) -> dict[str, int]: ...  # how many questions each guarded metric is made of
     def calibrate(self, answerer: Any, golds: Sequence[Gold]) -> float: ...
 
 
@@ -39,3 +43,10 @@ def get_task(name: str) -> Task:
     if name not in TASKS:
         raise KeyError(f"Unknown task {name!r}; expected one of {', '.join(sorted(TASKS))}.")
     return cast(Task, importlib.import_module(TASKS[name]))
+
+
+def load_function(path: str) -> Callable[..., Any]:
+    """The function a task names as ``module:function``; imported when it is needed."""
+    module, _, name = path.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function

@@ -26,7 +26,9 @@ METRICS = {
     "answerable_f1_at_75": "Answerable F1 with 75 % of unanswerable recognised",
     "rouge_l": "ROUGE-L",
 }
+GUARDS = {"answerable_f1": 0.05, "unanswerable_accuracy": 0.10}
 EXPORTS = {"squad": "training.squad_labels:write"}
+READERS = {"gold": "training.squad:read"}
 
 NOT_ANSWERABLE = "not answerable"
 ESCAPE = "\\"
@@ -159,6 +161,12 @@ def score(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> dict[str,
         result["answerability_auroc"] = area
         result["answerable_f1_at_75"] = _answerable_f1_at(RECOGNISED, scores, each, answerable)
     return {key: result[key] for key in METRICS if key in result}
+
+
+def count_guarded(golds: Sequence[Gold]) -> dict[str, int]:
+    """How many questions each metric of :data:`GUARDS` is the mean of."""
+    answerable = sum(gold.answerable for gold in golds)
+    return {"answerable_f1": answerable, "unanswerable_accuracy": len(golds) - answerable}
 
 
 def _effective(prediction: Prediction) -> float:

@@ -62,7 +62,12 @@ def _train_text(job_id: int) -> str:
 
 @click.command()
 @click.argument("project")
-@click.option("--gold", type=click.Path(path_type=Path), required=True, help="Gold rows: JSON lines or SQuAD JSON.")
+@click.option(
+    "--gold",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Gold rows: JSON lines, or what the task's own tools write.",
+)
 @click.option(
     "--mode",
     type=click.Choice(["given", "retrieved"]),
@@ -92,7 +97,11 @@ def evaluate(project: str, gold: Path, mode: str, number: int | None, as_json: b
 @click.command()
 @click.argument("project")
 @click.option(
-    "--format", "format_name", default="jsonl", show_default=True, help="jsonl, csv, or one of the task's own (squad)."
+    "--format",
+    "format_name",
+    default="jsonl",
+    show_default=True,
+    help="jsonl, csv, or one of the task's own, such as squad.",
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @click.option("--verdict", "verdicts", multiple=True, help="Only labels with this verdict; may be given several times.")

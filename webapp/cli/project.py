@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from training.tasks import DEFAULT_TASK
 from webapp.cli.common import emit, json_option, opened
 
 
@@ -14,7 +15,7 @@ def project() -> None:
 
 @project.command("create")
 @click.argument("name")
-@click.option("--task", default="qa", show_default=True, help="What is asked of the model.")
+@click.option("--task", default=DEFAULT_TASK, show_default=True, help="What is asked of the model.")
 @click.option(
     "--base",
     default="starter",

@@ -46,11 +46,11 @@ def compare(
     old = evaluate(task, load_answerer(before, task), golds, lambda f: report(f / 2, "Asking the model in service"))
     new = evaluate(task, load_answerer(after, task), golds, lambda f: report(0.5 + f / 2, "Asking the candidate"))
     metric = task.PRIMARY_METRIC
-    answerable = sum(gold.answerable for gold in golds)
+    sizes = task.count_guarded(golds)
     gate = decide(
         Measured(old.metrics, [each[metric] for each in old.each]), Measured(new.metrics, [each[metric] for each in new.each]),
         metric=metric, names=task.METRICS, seed=seed,
-        groups={"answerable_f1": answerable, "unanswerable_accuracy": len(golds) - answerable},
+        guards={name: (margin, sizes.get(name, 0)) for name, margin in task.GUARDS.items()},
     )  # fmt: skip
     return Comparison(tuple(rows), old, new, gate)
 

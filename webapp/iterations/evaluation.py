@@ -9,9 +9,8 @@ from sqlalchemy import select
 from retriever.evaluate import hit_at, ndcg, reciprocal_rank
 from training.answerers import load_answerer
 from training.artefact import verify
-from training.squad import QuestionRow, read
-from training.tasks import get_task
-from training.types import Gold, Report
+from training.tasks import Task, get_task, load_function
+from training.types import Gold, QuestionRow, Report
 from webapp import home
 from webapp.errors import Invalid
 from webapp.iterations.compare import BATCH, evaluate
@@ -48,7 +47,7 @@ def evaluate_release(project: Project, gold: Path, *, mode: str, number: int | N
             f'{project.name} has no release to evaluate; build the index first: `errata index "{project.name}"`.'
         )
     rejected: list[dict[str, str]] = []
-    rows = read_gold(gold, rejected)
+    rows = read_gold(get_task(project.task), gold, rejected)
     if mode == "given":
         metrics = _read_given(project, release, rows, report)
         return Evaluated(release.number, len(rows), metrics, 0, rejected)
@@ -56,10 +55,13 @@ def evaluate_release(project: Project, gold: Path, *, mode: str, number: int | N
     return Evaluated(release.number, len(rows), metrics, counted, rejected)
 
 
-def read_gold(path: Path, rejected: list[dict[str, str]]) -> list[QuestionRow]:
+def read_gold(task: Task, path: Path, rejected: list[dict[str, str]]) -> list[QuestionRow]:
     if not path.is_file():
-        raise Invalid(f"There is no file {path}; give gold questions as JSON lines or SQuAD JSON.")
-    rows = list(read(path, drop=lambda name, reason: rejected.append({"row": str(name), "reason": reason})))
+        raise Invalid(f"There is no file {path}; give the path of a file of gold rows.")
+    read = load_function(task.READERS["gold"])
+    rows: list[QuestionRow] = list(
+        read(path, drop=lambda name, reason: rejected.append({"row": str(name), "reason": reason}))
+    )
     if not rows:
         first = f" The first row was refused because {rejected[0]['reason']}." if rejected else ""
         raise Invalid(

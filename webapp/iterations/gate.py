@@ -12,7 +12,6 @@ from training.bootstrap import Interval, paired_interval, questions_needed
 
 TOLERANCE = 0.02  # the lower end of the interval may reach this far below zero
 FEW = 30  # fewer test questions than this are said to be few
-GUARDS = {"answerable_f1": 0.05, "unanswerable_accuracy": 0.10}  # a fall beyond this holds, where the task reports them
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,16 @@ def decide(
     *,
     metric: str,
     names: Mapping[str, str],
-    groups: Mapping[str, int],
+    guards: Mapping[str, tuple[float, int]],
     seed: int = 0,
 ) -> Gate:
-    """``groups`` says how many test questions a guarded metric is made of, so that one question alone cannot hold a release."""
+    """``guards``: metric -> how far it may fall, and how many test questions it is made of: one question alone holds no release."""
     interval = paired_interval(before.each, after.each, seed=seed)
     needed = questions_needed(before.each, after.each)
     if interval.n == 0:
         return Gate("hold", (_no_questions(),), metric, interval, None)
     name = names.get(metric, metric)
-    objections = _objections(interval, name) + _guard_objections(before, after, names, groups)
+    objections = _objections(interval, name) + _guard_objections(before, after, names, guards)
     comparison = (
         f"{name} went from {_percent(before.metrics[metric])} to {_percent(after.metrics[metric])} on {interval.n} test "
         f"{'question' if interval.n == 1 else 'questions'} ({_points(interval.difference)}; 95 % interval "
@@ -76,11 +75,11 @@ def _objections(interval: Interval, name: str) -> list[str]:
 
 
 def _guard_objections(
-    before: Measured, after: Measured, names: Mapping[str, str], groups: Mapping[str, int]
+    before: Measured, after: Measured, names: Mapping[str, str], guards: Mapping[str, tuple[float, int]]
 ) -> list[str]:
     found = []
-    for metric, margin in GUARDS.items():
-        old, new, size = before.metrics.get(metric), after.metrics.get(metric), groups.get(metric, 0)
+    for metric, (margin, size) in guards.items():
+        old, new = before.metrics.get(metric), after.metrics.get(metric)
         if old is None or new is None or size == 0:
             continue
         allowed = max(margin, 1.0 / size)

@@ -87,7 +87,7 @@ def describe(project: Project, iteration: Iteration, *, direction: str, page: in
     page = min(max(page, 1), pages)
     active = is_active(iteration.job)
     folder = home.absolute(iteration.path)
-    drawn = {curve["key"] for curve in progress.curves(folder)}
+    drawn = {curve["key"] for curve in progress.curves(folder, task)}
     return View(
         is_active=active, minutes=_minutes(iteration), candidate=candidate,
         champion=db.session.get(Release, iteration.champion_id) if iteration.champion_id else None,
@@ -95,7 +95,7 @@ def describe(project: Project, iteration: Iteration, *, direction: str, page: in
         metrics=_metrics(iteration, task), primary=task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC),
         tallies={name: sum(row[1] == name for row in judged) for name in ("better", "worse", "same")},
         rows=tuple(chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), page=page, pages=pages,
-        curves=tuple((key, title) for key, title in progress.CURVES if active or key in drawn),
+        curves=tuple((key, title) for key, title in progress.titles(task).items() if active or key in drawn),
         decisions=_decisions(project, iteration, candidate),
     )  # fmt: skip
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from training.tasks import Task
+
 FILE = "log.jsonl"
-CURVES = (("loss", "Loss"), ("perplexity", "Perplexity"), ("validation_f1", "Validation F1"))
 POINTS_AT_MOST = 300
 
 
@@ -36,21 +37,27 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     return [steps[step] for step in sorted(steps)]
 
 
-def curves(folder: Path) -> list[dict[str, Any]]:
+def titles(task: Task) -> dict[str, str]:
+    """The curves of a task's runs: key -> title."""
+    primary = task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC)
+    return {"loss": "Loss", "perplexity": "Perplexity", f"validation_{task.PRIMARY_METRIC}": f"Validation {primary}"}
+
+
+def curves(folder: Path, task: Task) -> list[dict[str, Any]]:
     """One entry per curve that has points: its key, title and [step, value] pairs, thinned to what a screen can show."""
     points = read_log(folder)
     found = []
-    for key, title in CURVES:
+    for key, title in titles(task).items():
         pairs = [[point["step"], point[key]] for point in points if point.get(key) is not None]
         if pairs:
             found.append({"key": key, "title": title, "points": _thin(pairs)})
     return found
 
 
-def chart(folder: Path, key: str, *, live: bool) -> dict[str, Any]:
+def chart(folder: Path, key: str, task: Task, *, live: bool) -> dict[str, Any]:
     """One curve as the page's chart script wants it."""
-    title = dict(CURVES)[key]
-    points: list[list[float]] = next((curve["points"] for curve in curves(folder) if curve["key"] == key), [])
+    title = titles(task)[key]
+    points: list[list[float]] = next((curve["points"] for curve in curves(folder, task) if curve["key"] == key), [])
     found = {
         "x": "step", "y": title, "series": [{"name": title, "kind": "line", "points": points}], "live": live,
         "empty": "No point yet; the first comes within the first steps." if live else "This run wrote no such figures.",

@@ -17,9 +17,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from training.squad import QuestionRow
 from training.tasks import Task, get_task
-from training.types import Gold, Prediction, Report
+from training.types import Gold, Prediction, QuestionRow, Report
 from webapp import home
 from webapp.ask.answers import store_answer
 from webapp.corpus.importing import import_file
@@ -64,8 +63,9 @@ def replay(project: Project, plan: Plan, report: Report) -> list[dict[str, Any]]
     """``{labels, release, decision, metrics, seconds}`` per round. Raises ``Invalid`` for files or a plan that cannot be played."""
     if plan.strategy not in STRATEGIES:
         raise Invalid(f"The strategy is one of {', '.join(STRATEGIES)}, not {plan.strategy!r}.")
-    rows = _pool(plan.gold)
-    read_gold(plan.test, [])  # refused now rather than after the first training
+    task = get_task(project.task)
+    rows = _pool(task, plan.gold)
+    read_gold(task, plan.test, [])  # refused now rather than after the first training
     _prepare(project, list(rows.values()), report)
     player = _player()
     done_path = home.project_folder(project.id) / f"replay-{plan.key}.json"
@@ -90,9 +90,9 @@ class Pool:
     player: Person
 
 
-def _pool(path: Path) -> dict[str, QuestionRow]:
+def _pool(task: Task, path: Path) -> dict[str, QuestionRow]:
     rows: dict[str, QuestionRow] = {}
-    for row in read_gold(path, []):
+    for row in read_gold(task, path, []):
         rows.setdefault(question_sha256(clean_question(row.question)), row)
     return rows
 

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
+from training.tasks import get_task
 from webapp import home
 from webapp.db import write
 from webapp.errors import Busy, Invalid
@@ -85,9 +86,10 @@ def _page_number() -> int:
 @require()
 def curves(project_id: int, number: int, key: str) -> ResponseReturnValue:
     iteration = service.iteration_or_404(project_id, number)
-    if key not in dict(progress.CURVES):
+    task = get_task(iteration.config["task"])
+    if key not in progress.titles(task):
         abort(404)
-    return jsonify(progress.chart(home.absolute(iteration.path), key, live=job_service.is_active(iteration.job)))
+    return jsonify(progress.chart(home.absolute(iteration.path), key, task, live=job_service.is_active(iteration.job)))
 
 
 @bp.post("/p/<int:project_id>/iterations/<int:number>/cancel")

@@ -31,9 +31,7 @@ def limit_torch(settings: Settings) -> None:
 
 
 def main(job_id: int, token: str, parent: int, function: str) -> int:
-    follow_parent(
-        parent, ended_by=signal.SIGKILL
-    )  # where Linux does not do it, the lost lease stops it at its next report
+    follow_parent(parent, ended_by=signal.SIGKILL)  # elsewhere than on Linux the lost lease stops it at its next report
     give_way()
     settings = read_settings(os.environ)
     limit_torch(settings)

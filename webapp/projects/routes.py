@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
+from training.tasks import DEFAULT_TASK, TASKS
 from webapp.audit import record
 from webapp.db import write
 from webapp.errors import Invalid
@@ -20,9 +21,7 @@ def index() -> ResponseReturnValue:
 
 
 def _new_page(*, errors: dict[str, str] | None = None) -> Response:
-    from training.tasks import TASKS
-
-    defaults = {"name": "", "task": "qa", "base": "starter", "embedder": "minilm"}
+    defaults = {"name": "", "task": DEFAULT_TASK, "base": "starter", "embedder": "minilm"}
     values = {name: request.form.get(name, default) for name, default in defaults.items()}
     return render("projects/new.html", "form", tasks=sorted(TASKS), values=values, errors=errors or {})
 
@@ -42,7 +41,7 @@ def create() -> ResponseReturnValue:
             project = service.create_project(
                 rows,
                 form.get("name", ""),
-                task=form.get("task", "qa"),
+                task=form.get("task", DEFAULT_TASK),
                 base=form.get("base", "starter"),
                 embedder=form.get("embedder", "minilm"),
                 person=current_person(),

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from training.tasks import DEFAULT_TASK, TASKS
 from webapp.audit import record
 from webapp.cancelling import cancel_jobs
 from webapp.errors import Invalid, NotFound
 from webapp.models import CorpusIndex, Document, Iteration, Job, Label, Project, Question, Release, db, now
+
+# Built once: nearly every request runs it.
+_PROJECT = select(Project).where(Project.id == bindparam("project"), Project.deleted_at.is_(None))
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[0-9a-f]{7,40})?")
 
@@ -21,8 +25,7 @@ def list_projects() -> list[Project]:
 
 
 def get_project(project_id: int) -> Project | None:
-    project = db.session.get(Project, project_id)
-    return project if project is not None and project.deleted_at is None else None
+    return db.session.scalar(_PROJECT, {"project": project_id})
 
 
 def project_or_404(project_id: int) -> Project:
@@ -54,8 +57,6 @@ def _clean_name(session: Session, name: str) -> str:
 
 
 def _clean_task(task: str) -> str:
-    from training.tasks import TASKS
-
     if task not in TASKS:
         raise Invalid(
             f"The task {task!r} is not known; it is one of {', '.join(sorted(TASKS))}.", {"task": "Choose a task."}
@@ -84,7 +85,7 @@ def create_project(
     session: Session,
     name: str,
     *,
-    task: str = "qa",
+    task: str = DEFAULT_TASK,
     base: str = "starter",
     embedder: str = "minilm",
     person: Any = None,
