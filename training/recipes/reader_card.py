@@ -32,7 +32,7 @@ unanswerable ones.
 
 Test: the articles {test}, kept out of training, of every choice and of the calibration. Validation: the article {validation}, which
 served for the choices and for the threshold. The plain sets are SQuAD 2.0's: nearly half of their questions were written to look
-answerable from the paragraph and are not; telling those apart is near chance (AUROC 0.5) for this model. "As retrieved" is what a search
+answerable from the paragraph and are not; this model tells those little better than chance (AUROC 0.5). "As retrieved" is what a search
 would bring: answerable questions over their paragraph, and every question, as not answerable, over the likeliest other paragraph of its
 article. The threshold is chosen on that, so over SQuAD's own unanswerable questions it answers too often.
 Figures on other texts, from `benchmarks/reader.py`, are in `docs/measurements.md`.
