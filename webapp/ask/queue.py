@@ -2,69 +2,82 @@
 
 import datetime as dt
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from webapp.models import Label, Project, Question, UtcDateTime, now
 from webapp.projects import settings as project_settings
 
 _TRIES = 5
 
-# The queue is asked for every label, and building these statements would cost more than running them: they are made once.
+
+class Served(NamedTuple):
+    """A question as its page needs it."""
+
+    id: int
+    text: str
+    source: str
+    round: int
+    answer_id: int | None
+
+
+# The queue is asked for every label, and building these statements, or filling objects from their rows, would cost more than
+# running them: they are made once, and of tables instead of classes.
 _moment: Any = bindparam("moment", type_=UtcDateTime)
 _person_id: Any = bindparam("person")
 _project_id: Any = bindparam("project")
-_newer = aliased(Label)
-_superseded = select(_newer.id).where(_newer.supersedes_id == Label.id).exists()
-_is_free = Question.lease_expires_at.is_(None) | (Question.lease_expires_at <= _moment)
+_question, _label = Question.__table__.c, Label.__table__.c
+_newer = Label.__table__.alias().c
+_superseded = select(_newer.id).where(_newer.supersedes_id == _label.id).exists()
+_is_free = _question.lease_expires_at.is_(None) | (_question.lease_expires_at <= _moment)
+_SERVED = tuple(_question[name] for name in Served._fields)
 
 # The person has a current label on the question in its round; a skip counts, so that it is not served to them again.
 _has_decided = (
-    select(Label.id)
+    select(_label.id)
     .where(
-        Label.question_id == Question.id,
-        Label.person_id == _person_id,
-        Label.round == Question.round,
-        Label.verdict != "undo",
+        _label.question_id == _question.id,
+        _label.person_id == _person_id,
+        _label.round == _question.round,
+        _label.verdict != "undo",
         ~_superseded,
     )
     .exists()
 )
 _HELD = (
-    select(Question)
+    select(*_SERVED)
     .where(
-        Question.lease_person_id == _person_id,
+        _question.lease_person_id == _person_id,
         # The sum hides the project from SQLite's planner, which would walk the whole queue instead of the few leases.
-        Question.project_id + 0 == _project_id,
-        Question.state == "open",
-        Question.lease_expires_at > _moment,
+        _question.project_id + 0 == _project_id,
+        _question.state == "open",
+        _question.lease_expires_at > _moment,
         ~_has_decided,
     )
-    .order_by(Question.priority, Question.id)
+    .order_by(_question.priority, _question.id)
     .limit(1)
 )
 _FRONT = (
-    select(Question.id)
-    .where(Question.project_id == _project_id, Question.state == "open", _is_free, ~_has_decided)
-    .order_by(Question.priority, Question.id)
+    select(_question.id)
+    .where(_question.project_id == _project_id, _question.state == "open", _is_free, ~_has_decided)
+    .order_by(_question.priority, _question.id)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
 _LEASE = (
-    update(Question)
+    update(Question.__table__)
     .values(
         lease_person_id=_person_id,
         lease_token=bindparam("token"),
         lease_expires_at=bindparam("until", type_=UtcDateTime),
     )
-    .returning(Question)
-    .execution_options(synchronize_session=False, populate_existing=True)
+    .returning(*_SERVED)
 )
-_TAKE_FRONT = _LEASE.where(Question.id == _FRONT.scalar_subquery(), Question.state == "open", _is_free)
+_TAKE_FRONT = _LEASE.where(_question.id == _FRONT.scalar_subquery(), _question.state == "open", _is_free)
 _TAKE_THIS = _LEASE.where(
-    Question.id == bindparam("question"), Question.state == "open", _is_free | (Question.lease_person_id == _person_id)
+    _question.id == bindparam("question"), _question.state == "open", _is_free | (_question.lease_person_id == _person_id)
 )
 
 
@@ -78,18 +91,22 @@ def _lease(project: Project, person: Any) -> dict[str, Any]:
     return who | {"token": secrets.token_hex(16), "until": who["moment"] + dt.timedelta(seconds=lease_s)}
 
 
-def held_question(session: Session, project: Project, person: Any) -> Question | None:
+def held_question(session: Session, project: Project, person: Any) -> Served | None:
     """The question this person holds: the one of the queue's front if they hold several."""
-    return session.scalar(_HELD, _who(project, person))
+    return _served(session.execute(_HELD, _who(project, person)).first())
 
 
-def take_next(session: Session, project: Project, person: Any) -> Question | None:
+def _served(row: Any) -> Served | None:
+    return Served._make(row) if row is not None else None
+
+
+def take_next(session: Session, project: Project, person: Any) -> Served | None:
     """The person's own unexpired lease, or the front of the queue leased to them; None when nothing is left for them."""
     held = held_question(session, project, person)
     if held is not None:
         return held
     for _ in range(_TRIES):
-        taken = session.scalar(_TAKE_FRONT, _lease(project, person))
+        taken = _served(session.execute(_TAKE_FRONT, _lease(project, person)).first())
         if taken is not None or not is_any_left(session, project, person):
             return taken
     return None
@@ -103,7 +120,9 @@ def is_any_left(session: Session, project: Project, person: Any) -> bool:
 def lease_question(session: Session, question: Question, person: Any) -> bool:
     """Lease this very question, or renew one's own lease on it; False when it is done or somebody else holds it."""
     project = session.get_one(Project, question.project_id)
-    return session.scalar(_TAKE_THIS, _lease(project, person) | {"question": question.id}) is not None
+    is_leased = session.scalar(_TAKE_THIS, _lease(project, person) | {"question": question.id}) is not None
+    session.expire(question)
+    return is_leased
 
 
 def release_lease(session: Session, question: Question, person: Any) -> None:

@@ -149,12 +149,12 @@ def trace(session: Session, project: Project, label_id: int) -> Trace:
         raise NotFound("There is no such label in this project; the page of labels lists them.")
     chain = (Label.question_id == label.question_id, Label.person_id == label.person_id, Label.round == label.round)
     labels = list(session.scalars(select(Label).where(*chain).order_by(Label.version)))
-    answer, shown = view_answer(session, project, label.answer_id) if label.answer_id is not None else (None, None)
+    shown = view_answer(session, project, label.answer_id) if label.answer_id is not None else None
     versions = [_version(session, one) for one in labels]
     return Trace(
         question=session.get_one(Question, label.question_id), person=session.get_one(Person, label.person_id),
         current=next(version for version in versions if version.label.id == label.id), versions=versions, answer=shown,
-        passages=view_passages(session, answer, label=label), others=_others(session, project, label),
+        passages=view_passages(session, shown, label=label), others=_others(session, project, label),
         uses=_uses(session, [one.id for one in labels]),
     )  # fmt: skip
 

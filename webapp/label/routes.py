@@ -29,7 +29,7 @@ def _me() -> SignedIn:
     return person
 
 
-def _page(project: Project, question: Question | None, **more: Any) -> Response:
+def _page(project: Project, question: Question | queue.Served | None, **more: Any) -> Response:
     """The page around ``question``; without one it says what to do."""
     session, me = db.session(), _me()
     progress = queue_progress(session, project)
@@ -78,21 +78,23 @@ def question(project_id: int, question_id: int) -> ResponseReturnValue:
 @bp.post("/p/<int:project_id>/annotate/<int:question_id>")
 @require()
 def decide(project_id: int, question_id: int) -> ResponseReturnValue:
-    project, me = project_or_404(project_id), _me()
+    me = _me()
     try:
         submission = read_submission(request.form, project_id=project_id, question_id=question_id, person=me)
         with write() as rows:
+            project = project_or_404(project_id)
             label = service.submit(rows, submission)
             following = queue.take_next(rows, project, me)
     except Stale as error:
-        return _stale_page(project, question_id, error), 409
+        return _stale_page(project_or_404(project_id), question_id, error), 409
     except Invalid as error:
+        project = project_or_404(project_id)
         asked = asking.question_or_404(project, question_id)
         return _page(project, asked, error=str(error), form=request.form), 400
     return _saved_page(project, label, following)
 
 
-def _saved_page(project: Project, label: Label, following: Question | None) -> Response:
+def _saved_page(project: Project, label: Label, following: queue.Served | None) -> Response:
     here = url_for("label.annotate", project_id=project.id)
     if not is_htmx():
         return redirect_to(url_for("label.annotate", project_id=project.id, saved=label.id))

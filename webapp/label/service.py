@@ -5,36 +5,36 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from webapp.ask import queue
 from webapp.errors import Forbidden, Invalid, NotFound, Stale
 from webapp.label.difference import edit_distance
-from webapp.label.submission import Submission, clean
-from webapp.models import Answer, Label, Project, Question, UtcDateTime, now
+from webapp.label.submission import Shown, Submission, clean, shown_answer
+from webapp.models import Label, Project, Question, UtcDateTime, now
 from webapp.projects import settings as project_settings
 
 UNDO_LAST = 10
 
-# Made once: building an alias costs more than the query it is in, and these are asked for every label.
-_newer = aliased(Label)
-SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == Label.id).exists()
-_in_round = (Label.question_id == bindparam("question"), Label.round == bindparam("round"))
+# Asked for every label, and building them, or filling objects from their rows, costs more than running them: they are made once,
+# and of tables instead of classes.
+_label = Label.__table__.c
+_newer = Label.__table__.alias().c
+SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == _label.id).exists()
+_in_round = (_label.question_id == bindparam("question"), _label.round == bindparam("round"))
 _NEWEST = (
-    select(Label).where(*_in_round, Label.person_id == bindparam("person")).order_by(Label.version.desc()).limit(1)
+    select(_label.id).where(*_in_round, _label.person_id == bindparam("person")).order_by(_label.version.desc()).limit(1)
 )
-_COUNTED = (
-    select(func.count()).select_from(Label).where(*_in_round, Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED)
-)
-_SUBMITTED = select(Label).where(Label.submission_id == bindparam("submission"))
+_COUNTED = select(func.count()).where(*_in_round, _label.verdict.not_in(("skip", "undo")), ~SUPERSEDED)
+_SUBMITTED = select(_label.id).where(_label.submission_id == bindparam("submission"))
+_QUESTION = select(Question).where(Question.id == bindparam("question")).execution_options(populate_existing=True)
 _SETTLED = (
-    update(Question)
-    .where(Question.id == bindparam("question"))
+    update(Question.__table__)
+    .where(Question.__table__.c.id == bindparam("question"))
     .values(
         label_count=bindparam("count"), state=bindparam("next_state"), lease_person_id=bindparam("holder"),
         lease_token=bindparam("token"), lease_expires_at=bindparam("until", type_=UtcDateTime),
     )
-    .execution_options(synchronize_session=False)
 )  # fmt: skip
 
 CHANGED = "You decided this question already, in another tab or before going back, so nothing was overwritten."
@@ -49,9 +49,15 @@ def current_labels(project_id: int) -> Select[tuple[Label]]:
     )
 
 
-def newest_label(session: Session, question: Question, person_id: int) -> Label | None:
+def newest_label(session: Session, question: Question | queue.Served, person_id: int) -> Label | None:
     """The end of this person's chain on the question, an undo included."""
-    return session.scalar(_NEWEST, {"question": question.id, "person": person_id, "round": question.round})
+    return _found(session, _NEWEST, {"question": question.id, "person": person_id, "round": question.round})
+
+
+def _found(session: Session, query: Select[tuple[int]], values: dict[str, Any]) -> Label | None:
+    """The label whose id ``query`` finds: mostly there is none, and no object is made."""
+    label_id = session.scalar(query, values)
+    return session.get(Label, label_id) if label_id is not None else None
 
 
 def own_label(session: Session, project: Project, person_id: int, label_id: int | None) -> Label | None:
@@ -65,19 +71,20 @@ def submit(session: Session, submission: Submission) -> Label:
     Raises :class:`Stale` when the person decided the question since the form was rendered, :class:`Invalid` for bad input.
     A decision that comes after the lease had passed to somebody else is kept, marked ``is_late``.
     """
-    question = session.get(Question, submission.question_id, populate_existing=True)
+    question = session.scalar(_QUESTION, {"question": submission.question_id})
     if question is None or submission.project_id not in (None, question.project_id):
         raise NotFound(
             "There is no such question any more, so the decision could not be saved; go on with the next one."
         )
-    submission = clean(session, submission, question)
-    first = session.scalar(_SUBMITTED, {"submission": submission.submission_id})
+    shown = shown_answer(session, submission, question)
+    submission = clean(session, submission, question, shown)
+    first = _found(session, _SUBMITTED, {"submission": submission.submission_id})
     if first is not None:
         return _replayed(first, submission)
     newest = newest_label(session, question, submission.person_id)
     if submission.version != (newest.version if newest else 0):
         raise Stale(CHANGED, newest.id if newest else None)
-    label = _append(session, submission, question=question, newest=newest)
+    label = _append(session, submission, question=question, newest=newest, shown=shown)
     settle(session, question, person_id=submission.person_id)
     return label
 
@@ -89,7 +96,7 @@ def edit(session: Session, submission: Submission) -> Label:
 
 def undo(session: Session, label_id: int, *, person: Any, submission_id: str) -> Label:
     """Take back one of one's own last ten decisions: a row ``undo``; the question is open again and, if free, leased to the person."""
-    first = session.scalar(select(Label).where(Label.submission_id == submission_id))
+    first = _found(session, _SUBMITTED, {"submission": submission_id})
     if first is not None and (first.verdict, first.supersedes_id, first.person_id) == ("undo", label_id, person.id):
         return first
     label = session.get(Label, label_id, populate_existing=True)
@@ -126,8 +133,9 @@ def _replayed(first: Label, submission: Submission) -> Label:
     return first
 
 
-def _append(session: Session, submission: Submission, *, question: Question, newest: Label | None) -> Label:
-    shown = session.get(Answer, submission.answer_id) if submission.answer_id is not None else None
+def _append(
+    session: Session, submission: Submission, *, question: Question, newest: Label | None, shown: Shown | None = None
+) -> Label:
     label = Label(
         project_id=question.project_id, question_id=question.id, person_id=submission.person_id, round=question.round,
         answer_id=submission.answer_id, version=(newest.version if newest else 0) + 1,

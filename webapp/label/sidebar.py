@@ -43,31 +43,38 @@ class NextIteration:
         )
 
 
-# These run after every label, and building them would cost more than running them: they are made once.
+# These run after every label, and building them would cost more than running them: they are made once, of tables, not classes.
+_question, _label = Question.__table__.c, Label.__table__.c
+_iteration, _job = Iteration.__table__.c, Job.__table__.c
 _project: Any = bindparam("project")
 _person: Any = bindparam("person")
-_BY_STATE = select(Question.state, func.count()).where(Question.project_id == _project).group_by(Question.state)
+_in_project = select(func.count()).where(_question.project_id == _project)
+# Two plain counts along the index take half the time of one grouped by state.
+_PROGRESS = select(
+    _in_project.where(_question.state == "done").scalar_subquery(),
+    _in_project.where(_question.state == "open").scalar_subquery(),
+)
 _RECENT = (
-    select(Label.id, Question.id, func.substr(Question.text, 1, 120), Label.verdict, Label.reject_reason)
-    .join(Question, Question.id == Label.question_id)
-    .where(Label.project_id == _project, Label.person_id == _person, Label.verdict != "undo", ~SUPERSEDED)
-    .order_by(Label.id.desc())
+    select(_label.id, _question.id, func.substr(_question.text, 1, 120), _label.verdict, _label.reject_reason)
+    .join(Question.__table__, _question.id == _label.question_id)
+    .where(_label.project_id == _project, _label.person_id == _person, _label.verdict != "undo", ~SUPERSEDED)
+    .order_by(_label.id.desc())
     .limit(UNDO_LAST)
 )
 _LAST_ITERATION = (
-    select(Iteration.number, Iteration.config, Job.state, Job.fraction, Job.message)
-    .join(Job, Job.id == Iteration.job_id)
-    .where(Iteration.project_id == _project)
-    .order_by(Iteration.number.desc())
+    select(_iteration.number, _iteration.config, _job.state, _job.fraction, _job.message)
+    .join(Job.__table__, _job.id == _iteration.job_id)
+    .where(_iteration.project_id == _project)
+    .order_by(_iteration.number.desc())
     .limit(1)
 )
 # Counted no further than needed.
 _CHANGED = select(func.count()).select_from(
-    select(Label.id)
+    select(_label.id)
     .where(
-        Label.project_id == _project,
-        Label.id > bindparam("newest"),
-        Label.verdict.not_in(("skip", "undo")),
+        _label.project_id == _project,
+        _label.id > bindparam("newest"),
+        _label.verdict.not_in(("skip", "undo")),
         ~SUPERSEDED,
     )
     .limit(bindparam("most"))
@@ -76,8 +83,8 @@ _CHANGED = select(func.count()).select_from(
 
 
 def queue_progress(session: Session, project: Project) -> Progress:
-    counts = {state: count for state, count in session.execute(_BY_STATE, {"project": project.id})}
-    return Progress(counts.get("done", 0), sum(counts.values()))
+    done, left = session.execute(_PROGRESS, {"project": project.id}).one()
+    return Progress(done, done + left)
 
 
 def recent_decisions(session: Session, project: Project, person_id: int) -> list[Recent]:
@@ -98,7 +105,7 @@ def next_iteration(session: Session, project: Project) -> NextIteration:
 
 def _changed(session: Session, project: Project, newest: int, *, most: int) -> int:
     """Current decisions made after label ``newest``."""
-    return session.scalar(_CHANGED, {"project": project.id, "newest": newest, "most": most}) or 0
+    return session.scalar(_CHANGED, {"project": project.id, "newest": newest, "most": most}) or 0 if most else 0
 
 
 def what_is_missing(session: Session, project: Project, progress: Progress) -> str:

@@ -1,7 +1,9 @@
 """What a person sends when they decide, and the rules of each verdict. Reads no request."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from webapp.errors import Invalid
@@ -41,12 +43,25 @@ class Submission:
     project_id: int | None = None  # if given, the question must be in this project
 
 
+class Shown(NamedTuple):
+    """What the deciding person had before them, as far as the rules of the verdicts ask."""
+
+    question_id: int
+    text: str
+    answerable: bool
+
+
+# Made once, and of the table instead of the class: this runs while the label is being written.
+_answer = Answer.__table__.c
+_SHOWN = select(*(_answer[name] for name in Shown._fields)).where(_answer.id == bindparam("answer"))
+
+
 def decision_of(verdict: str, reject_reason: str | None) -> str:
     """The one word a button carries: a verdict, or for a rejection its reason."""
     return reject_reason or verdict
 
 
-def clean(session: Session, submission: Submission, question: Question) -> Submission:
+def clean(session: Session, submission: Submission, question: Question, shown: Shown | None) -> Submission:
     """The submission as it is stored. Raises :class:`Invalid` with one sentence; nothing was written then."""
     if not 8 <= len(submission.submission_id) <= 64 or not submission.submission_id.isascii():
         raise Invalid("The form came without its number, so nothing was saved; reload the page and decide again.")
@@ -56,22 +71,22 @@ def clean(session: Session, submission: Submission, question: Question) -> Submi
         raise Invalid(
             "Say why it is rejected: wrong_answer, wrong_passage or unanswerable; other verdicts take no such reason."
         )
-    answer = _shown_answer(session, submission, question)
     _check_lengths(submission)
     _check_passage(session, submission, question)
     seconds = min(max(submission.seconds, 0.0), 86_400.0)
-    return replace(submission, text=_right_text(submission, answer), reason=submission.reason.strip(), seconds=seconds)
+    return replace(submission, text=_right_text(submission, shown), reason=submission.reason.strip(), seconds=seconds)
 
 
-def _shown_answer(session: Session, submission: Submission, question: Question) -> Answer | None:
+def shown_answer(session: Session, submission: Submission, question: Question) -> Shown | None:
+    """Raises :class:`Invalid` when the answer is not one of this question."""
     if submission.answer_id is None:
         return None
-    answer = session.get(Answer, submission.answer_id)
-    if answer is None or answer.question_id != question.id:
+    row = session.execute(_SHOWN, {"answer": submission.answer_id}).first()
+    if row is None or row.question_id != question.id:
         raise Invalid(
             "The answer this decision is about belongs to another question; reload the page and decide again."
         )
-    return answer
+    return Shown._make(row)
 
 
 def _check_lengths(submission: Submission) -> None:
@@ -99,7 +114,7 @@ def _check_passage(session: Session, submission: Submission, question: Question)
         )
 
 
-def _right_text(submission: Submission, answer: Answer | None) -> str:
+def _right_text(submission: Submission, answer: Shown | None) -> str:
     if submission.verdict == "accept":
         if answer is None:
             raise Invalid("There is no answer to accept yet; write the right one and press Save correction.")

@@ -8,25 +8,28 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from webapp.ask.queue import Served
 from webapp.health import is_alive
 from webapp.label.highlight import Piece, cut
 from webapp.label.service import newest_label
 from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Project, Question, Release
 
-_PASSAGE_COLUMNS = (Passage.id, Passage.text, Document.title, Document.external_id, Document.deleted_at)
-
-# Made once: these run for every label, and building them would cost more than running them.
+# Made once, and of tables instead of classes: these run for every label, and building them, or filling objects from their rows,
+# would cost more than running them.
+_answer_table, _release = Answer.__table__.c, Release.__table__.c
+_shown, _passage_table, _document = AnswerPassage.__table__.c, Passage.__table__.c, Document.__table__.c
+_PASSAGE_COLUMNS = (_passage_table.id, _passage_table.text, _document.title, _document.external_id, _document.deleted_at)
 _ANSWER = (
-    select(Answer, Release.number)
-    .join(Release, Release.id == Answer.release_id)
-    .where(Answer.id == bindparam("answer"))
+    select(_answer_table, _release.number)
+    .join(Release.__table__, _release.id == _answer_table.release_id)
+    .where(_answer_table.id == bindparam("answer"))
 )
 _SHOWN = (
-    select(*_PASSAGE_COLUMNS, AnswerPassage.rank, AnswerPassage.score, AnswerPassage.terms)
-    .join(Passage, Passage.id == AnswerPassage.passage_id)
-    .join(Document, Document.id == Passage.document_id)
-    .where(AnswerPassage.answer_id == bindparam("answer"))
-    .order_by(AnswerPassage.rank)
+    select(*_PASSAGE_COLUMNS, _shown.rank, _shown.score, _shown.terms)
+    .join(Passage.__table__, _passage_table.id == _shown.passage_id)
+    .join(Document.__table__, _document.id == _passage_table.document_id)
+    .where(_shown.answer_id == bindparam("answer"))
+    .order_by(_shown.rank)
 )
 
 
@@ -53,6 +56,9 @@ class AnswerView:
     answer_s: float
     prompt_version: str
     log_probability: float
+    passage_id: int | None  # the passage it was found in, and where
+    start: int | None
+    end: int | None
 
 
 @dataclass(frozen=True)
@@ -75,15 +81,14 @@ class QuestionView:
     is_engine_down: bool
 
 
-def view_question(session: Session, project: Project, question: Question, person_id: int) -> QuestionView:
+def view_question(session: Session, project: Project, question: Question | Served, person_id: int) -> QuestionView:
     newest = newest_label(session, question, person_id)
     label = newest if newest is not None and newest.verdict != "undo" else None
     answer_id = label.answer_id if label is not None and label.answer_id is not None else question.answer_id
-    answer = _answer(session, project, answer_id) if answer_id is not None else None
-    shown = answer[1] if answer is not None else None
+    shown = view_answer(session, project, answer_id) if answer_id is not None else None
     return QuestionView(
         id=question.id, title=question.text, source=question.source, answer=shown,
-        passages=view_passages(session, answer[0] if answer else None, label=label), label=label,
+        passages=view_passages(session, shown, label=label), label=label,
         version=newest.version if newest is not None else 0, submission_id=new_submission_id(), shown_at=int(time.time()),
         text=label.text if label is not None and label.text else shown.text if shown else "",
         chosen=label.passage_id if label else None, start=label.start if label else None, end=label.end if label else None,
@@ -95,41 +100,38 @@ def new_submission_id() -> str:
     return secrets.token_urlsafe(18)
 
 
-def _answer(session: Session, project: Project, answer_id: int) -> tuple[Answer, AnswerView]:
-    answer, number = session.execute(_ANSWER, {"answer": answer_id}).one()
-    return answer, AnswerView(
-        id=answer.id, text=answer.text, answerable=answer.answerable, score=answer.score, release=number,
-        newer_release=_newer_release(session, project, answer), retrieval_s=answer.retrieval_s, answer_s=answer.answer_s,
+def view_answer(session: Session, project: Project, answer_id: int) -> AnswerView:
+    """What a page says about the stored answer."""
+    answer = session.execute(_ANSWER, {"answer": answer_id}).one()
+    return AnswerView(
+        id=answer.id, text=answer.text, answerable=answer.answerable, score=answer.score, release=answer.number,
+        newer_release=_newer_release(session, project, answer.release_id), retrieval_s=answer.retrieval_s, answer_s=answer.answer_s,
         prompt_version=answer.prompt_version, log_probability=answer.log_probability,
+        passage_id=answer.passage_id, start=answer.start, end=answer.end,
     )  # fmt: skip
 
 
-def view_answer(session: Session, project: Project, answer_id: int) -> tuple[Answer, AnswerView]:
-    """The stored answer and what a page says about it."""
-    return _answer(session, project, answer_id)
-
-
-def _newer_release(session: Session, project: Project, answer: Answer) -> int | None:
-    if project.champion_id is None or project.champion_id == answer.release_id:
+def _newer_release(session: Session, project: Project, release_id: int) -> int | None:
+    if project.champion_id is None or project.champion_id == release_id:
         return None
     return session.scalar(select(Release.number).where(Release.id == project.champion_id))
 
 
-def view_passages(session: Session, answer: Answer | None, *, label: Label | None) -> list[PassageView]:
+def view_passages(session: Session, answer: AnswerView | None, *, label: Label | None) -> list[PassageView]:
     """The answer's passages in rank order, and at the end the one a person chose, if it is none of them."""
     rows = _shown_rows(session, answer) if answer is not None else []
     chosen = label.passage_id if label is not None else None
     if chosen is not None and chosen not in {row.id for row in rows}:
-        extra = select(*_PASSAGE_COLUMNS).join(Document, Document.id == Passage.document_id).where(Passage.id == chosen)
-        rows = [*rows, *session.execute(extra)]
+        extra = select(*_PASSAGE_COLUMNS).join(Document.__table__, _document.id == _passage_table.document_id)
+        rows = [*rows, *session.execute(extra.where(_passage_table.id == chosen))]
     return [_passage(row, answer, label) for row in rows]
 
 
-def _shown_rows(session: Session, answer: Answer) -> list[Any]:
+def _shown_rows(session: Session, answer: AnswerView) -> list[Any]:
     return list(session.execute(_SHOWN, {"answer": answer.id}))
 
 
-def _passage(row: Any, answer: Answer | None, label: Label | None) -> PassageView:
+def _passage(row: Any, answer: AnswerView | None, label: Label | None) -> PassageView:
     is_used = answer is not None and answer.passage_id == row.id
     evidence = None
     if label is not None and label.passage_id == row.id and label.start is not None and label.end is not None:

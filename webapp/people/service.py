@@ -22,11 +22,12 @@ ABSOLUTE_LIFE = dt.timedelta(days=7)
 SEEN_EVERY = dt.timedelta(minutes=1)
 HOW_TO_GET_IN = "ask an administrator for a new one, or run `errata user link NAME` on the machine Errata runs on."
 
-# Built once: every request runs it.
+# Built once, and of tables instead of classes, which takes half the time: every request runs it.
+_sign_in, _person = SignIn.__table__.c, Person.__table__.c
 _SIGNED_IN = (
-    select(SignIn.id, SignIn.last_seen_at, Person.id, Person.name, Person.role)
-    .join(Person, Person.id == SignIn.person_id)
-    .where(SignIn.token_sha256 == bindparam("token"), SignIn.expires_at > bindparam("now"), Person.active)
+    select(_sign_in.id, _sign_in.last_seen_at, _person.id, _person.name, _person.role)
+    .join(Person.__table__, _person.id == _sign_in.person_id)
+    .where(_sign_in.token_sha256 == bindparam("token"), _sign_in.expires_at > bindparam("now"), _person.active)
 )
 
 # Sign-ins used since the last flush_seen(): a request never writes just because it was made.

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from training.safety import check_model_folder
 from training.tasks import DEFAULT_TASK, TASKS
+from training.types import TrainingError
 from webapp.audit import record
 from webapp.cancelling import cancel_jobs
 from webapp.errors import Invalid, NotFound
@@ -65,13 +67,13 @@ def _clean_task(task: str) -> str:
 
 
 def _clean_model(model: str, *, field: str, known: tuple[str, ...]) -> str:
-    """A shipped name, a folder that exists (stored whole), or a hub id; whether it loads is found out when it is loaded."""
+    """A shipped name, a folder safe to load (stored whole), or a hub id, which is looked for when it is needed."""
     model = model.strip()
     if model in known:
         return model
     folder = Path(model).expanduser()
     if model and folder.is_dir():
-        return str(folder.resolve())
+        return _checked_folder(folder.resolve(), field=field)
     if not model or model.startswith((".", "/", "~")) or not HUB_ID.fullmatch(model):
         names = ", ".join(known)
         raise Invalid(
@@ -79,6 +81,15 @@ def _clean_model(model: str, *, field: str, known: tuple[str, ...]) -> str:
             {field: f"Expected {names}, an existing folder, or a hub id."},
         )
     return model
+
+
+def _checked_folder(folder: Path, *, field: str) -> str:
+    if field == "base":
+        try:
+            check_model_folder(folder)
+        except TrainingError as error:
+            raise Invalid(str(error), {field: str(error)}) from error
+    return str(folder)
 
 
 def create_project(
