@@ -1,13 +1,18 @@
 """A job's page: asks again while it runs, stays still when it has ended, and can be cancelled."""
 
+import contextlib
+import sqlite3
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from webapp.db import write
+from webapp.db import PRAGMAS, write
 from webapp.jobs import service
+from webapp.jobs.context import context_of
 from webapp.models import Job, Project, db
+from webapp.settings import Settings
 
 HTMX = {"HX-Request": "true"}
 
@@ -67,6 +72,25 @@ def test_an_annotator_sees_a_job_and_cannot_cancel_it(app: Flask, annotator: Fla
 
 def test_an_unknown_job_is_not_found(client: FlaskClient) -> None:
     assert client.get("/jobs/99").status_code == 404
+
+
+def test_a_busy_database_costs_a_line_of_progress_and_not_the_job(
+    job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_state(job, state="running", lease_token="ours")
+    context = context_of(job, "ours")
+    monkeypatch.setattr("webapp.db.PRAGMAS", (*PRAGMAS, "PRAGMA busy_timeout=20"))
+    monkeypatch.setattr("webapp.jobs.context.REPORT_EVERY_S", 0.0)
+    db.session.remove()
+    db.engine.dispose()
+    with contextlib.closing(sqlite3.connect(settings.home / "errata.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        context.report(0.5, "Nobody hears it")
+        other.execute("ROLLBACK")
+    assert service.job_or_404(job.id).fraction == 0.0
+    context.report(0.75, "Training")
+    db.session.expire_all()
+    assert service.job_or_404(job.id).fraction == 0.75
 
 
 def test_an_unknown_kind_is_a_defect_not_a_job(project: Project) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from training.types import Cancelled
 from webapp.db import write
-from webapp.errors import ErrataError
+from webapp.errors import Busy, ErrataError
 from webapp.models import Job, now
 
 REPORT_EVERY_S = 0.5
@@ -42,8 +42,11 @@ class JobContext:
             listener(fraction, message)
         values = {"fraction": fraction, "message": message[:500], "heartbeat_at": now()}
         mine = (Job.id == self.job_id, Job.lease_token == self.token, Job.state == "running")
-        with write() as session:
-            row = session.execute(update(Job).where(*mine).values(**values).returning(Job.cancel_requested)).first()
+        try:
+            with write() as session:
+                row = session.execute(update(Job).where(*mine).values(**values).returning(Job.cancel_requested)).first()
+        except Busy:
+            return  # an hour of training is not lost for one line of progress: the next report tries again
         if row is None:
             raise Cancelled("This job is no longer ours.")
         if row.cancel_requested:

@@ -74,9 +74,12 @@ def execute(
 
 def _beat(app: Flask, job: Job, token: str, stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT_S):
-        with app.app_context(), write() as session:
-            if not service.heartbeat(session, job.id, token):
-                return
+        try:
+            with app.app_context(), write() as session:
+                if not service.heartbeat(session, job.id, token):
+                    return
+        except ErrataError as error:  # a full or busy disk: the next beat tries again
+            log.warning("Job %s could not write its heartbeat: %s", job.id, error)
 
 
 def run_here(job_id: int, *, report: Callable[[float, str], None] | None = None) -> bool:
