@@ -1,5 +1,6 @@
 """Every page of a filled project in a real browser: wide and narrow, light and dark."""
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from tests.webapp.queue_rows import PARKING, PATIO, add_answer, add_passages, ad
 from webapp.db import write
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue
-from webapp.models import Document, Job, Label, Person, Process, Project, db
+from webapp.models import Document, Job, Label, Person, Process, Project, db, now
 from webapp.releases.service import champion_of
 
 pytestmark = pytest.mark.browser
@@ -67,7 +68,9 @@ def filled(site: Site, tmp_path: Path, person: Person) -> Project:
         question = add_question(project, f"Can I bring my dog to Kavo Bistro on day {number}?")
         add_answer(question, release, "Yes, dogs are welcome at Kavo Bistro.", passages, start=30, end=70)
     with write() as session:
-        session.add_all(Process(name=name, pid=1) for name in ("engine", "worker"))
+        session.add_all(
+            Process(name=name, pid=1, heartbeat_at=now() + dt.timedelta(hours=1)) for name in ("engine", "worker")
+        )
         payload = {"format": "csv", "verdicts": [], "person_id": None}
         export = enqueue(session, "export", project_id=project.id, payload=payload, person=person)
     assert run_here(export.id)
