@@ -1,13 +1,19 @@
-"""Made-up names from syllables. A name belongs to one split by its hash, so none is ever reused between splits."""
+"""Made-up names of two halves each. A name belongs to one split by its hash, so none is ever reused between splits."""
 
 import hashlib
+import re
 from random import Random
 
 SPLITS = ("train", "test", "demo")
-_ONSETS = "b br c d dr f fl g gr h j k l m n p pr r s st t tr v w z b d l m n r s t v k".split()
-_VOWELS = "a e i o u a e i o a e o ea io".split()
-_CODAS = ("", "", "", "", "", "", "n", "r", "l", "s", "m")
-_ENDINGS = ("a", "o", "i", "an", "el", "on", "is", "ard", "ino", "ette", "ora", "us", "ley", "well", "ski", "ane")
+_BEGINNINGS = (
+    "Bel Bren Cal Cor Dal Dor Eln Fen Gal Gor Hal Hev Ilm Jor Kal Kev Lan Lor Mal Mir Nar Nel Ost Pel Pol Quin Ral Ros Sal Sev Sol "
+    "Tal Tev Tor Ulm Val Ver Vin Wen Yar Yel Zan Zev Bor Dun Fal Gry Hul Jav Kir Lud Mev Nov Pav Rud Sto Tul Vor Wim Zor"
+).split()
+_ENDINGS = (
+    "andra avik enko eska iano ibor idra igny ikka illo imar inez ionna irek iska ivo oban odell okko olin omir onya "
+    "opol orra osch ostra otti ovane uban udry ulak umber unda urri ushka utka uvel ydon ysko"
+).split()
+_MADE_UP = re.compile(rf"\b({'|'.join(_BEGINNINGS)})({'|'.join(_ENDINGS)})\b", re.IGNORECASE)
 _FIRST = (
     "Amira Anders Bea Boris Carla Cem Dalia Davide Edda Elif Emre Farah Felix Gita Greta Hana Hugo Ines Ivo Jada Jonas Kaya Kenji "
     "Lars Leila Luca Mara Marta Mei Milan Nadia Nils Noor Olga Omar Paolo Petra Rafi Rosa Sami Selma Sven Tara Teo Uma Vera Yara Zeki"
@@ -21,21 +27,18 @@ def split_of(word: str) -> str:
     return "train" if bucket < 7 else "test" if bucket < 9 else "demo"
 
 
-def _word(random: Random) -> str:
-    syllables = "".join(
-        random.choice(_ONSETS) + random.choice(_VOWELS) + random.choice(_CODAS)
-        for _ in range(random.choice((1, 1, 1, 2)))
-    )
-    return (syllables + random.choice(_ONSETS) + random.choice(_ENDINGS)).capitalize()
+def halves(text: str, separator: str) -> str:
+    """The text with ``separator`` between the two halves of every made-up word: what a tokenizer should spell them with."""
+    return _MADE_UP.sub(rf"\1{separator}\2", text)
 
 
 def coin(random: Random, split: str) -> str:
-    """A new made-up word of ``split``, such as "Brelora". Raises ``ValueError`` for an unknown split."""
+    """A new made-up word of ``split``, such as "Belandra". Raises ``ValueError`` for an unknown split."""
     if split not in SPLITS:
         raise ValueError(f"Unknown split {split!r}; expected one of {', '.join(SPLITS)}.")
     while True:
-        word = _word(random)
-        if 4 <= len(word) <= 11 and split_of(word) == split:
+        word = random.choice(_BEGINNINGS) + random.choice(_ENDINGS)
+        if split_of(word) == split:
             return word
 
 

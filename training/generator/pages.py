@@ -101,12 +101,17 @@ def compose(
     return " ".join(sentences)
 
 
-def write_easy_page(random: Random, split: str) -> Page:
-    """A page of 1 to 3 facts of one place and nothing else, to begin with."""
+def write_easy_page(random: Random, split: str, *, most: int) -> Page:
+    """A page of 1 to ``most`` facts of one place and no small talk; from four facts on, often with one of another place."""
     place = make_place(random, split)
-    families = random.sample(place.domain.families, random.choice((1, 2, 3)))
-    text = " ".join(state(place, family, random, fresh=number == 0) for number, family in enumerate(families))
-    return Page(text, place, tuple(family.key for family in families))
+    families = random.sample(place.domain.families, random.randint(1, most))
+    sentences = [state(place, family, random, fresh=number == 0) for number, family in enumerate(families)]
+    if most < 4 or random.random() < 0.6:
+        return Page(" ".join(sentences), place, tuple(family.key for family in families))
+    other = make_place(random, split, place.domain)
+    aside = random.choice(place.domain.families)
+    sentences.append(state(other, aside, random))
+    return Page(" ".join(sentences), place, tuple(f.key for f in families), other, (aside.key,))
 
 
 def write_page(random: Random, split: str, domain: Domain | None = None) -> Page:

@@ -5,15 +5,16 @@ Two processes of one thread each suffer far less from a busy machine than two th
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from training.generator import names
 from training.generator.pages import write_easy_page, write_page
-from training.generator.rows import UNANSWERABLE_SHARE, ask_page, to_examples
+from training.generator.rows import ask_page, to_examples
 from training.recipes.packed import Packed, collate, everything, loss, pack
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the starter is made. ``minutes`` bounds the training alone; ``warm_up`` and ``easy`` are shares of the pages' time.
+    """How the starter is made. ``minutes`` bounds the training alone; ``warm_up`` and ``until`` are shares of them.
 
-    The model completes names it has just read until it does so with a loss below ``copied``, learns every token of short pages and their
-    answers until ``warm_up``, the answers alone from then on, and meets pages of full length after ``easy``.
+    The model completes names it has just read until it does so with a loss below ``copied``. It learns pages of at most
+    ``levels[0]`` facts, then ``levels[1]``, then full ones: the next level comes at a loss below ``learned``, or after ``until``.
+    Every token counts until ``warm_up``, the answers alone from then on.
     """
 
     minutes: float = 40.0
@@ -39,8 +41,10 @@ class Plan:
     rows: int = 6  # of names to copy, a process and step
     learning_rate: float = 7e-4
     copied: float = 0.9
-    warm_up: float = 0.1
-    easy: float = 0.2
+    learned: float = 0.25
+    warm_up: float = 0.08
+    levels: tuple[int, ...] = (2, 5)
+    until: tuple[float, ...] = (0.4, 0.6)
     processes: int = 2
     seed: int = 7
 
@@ -55,38 +59,65 @@ def copy_row(tokenizer: Any, random: Random) -> Packed:
         kept.extend(range(len(tokens), len(tokens) + len(spelled[word]) - 1))
         tokens.extend(spelled[word])
     wanted = [tokens[position + 1] for position in kept]
-    return Packed(tokens, list(range(len(tokens))), [0] * len(tokens), kept, wanted, [1 / max(1, len(kept))] * len(kept))
+    return Packed(
+        tokens, list(range(len(tokens))), [0] * len(tokens), kept, wanted, [1 / max(1, len(kept))] * len(kept)
+    )
 
 
-def question_page(answerer: Any, random: Random, count: int, *, easy: bool) -> Packed:
-    """A page with its questions, encoded as the answerer encodes every training row."""
+def question_page(answerer: Any, random: Random, plan: Plan, level: int) -> Packed:
+    """A page of the level with its questions, encoded as the answerer encodes every training row."""
     while True:
-        page = write_easy_page(random, "train") if easy else write_page(random, "train")
-        share = 0.2 if easy else UNANSWERABLE_SHARE
-        asked = ask_page(page, random, count=count, split="train", unanswerable=share)
+        full = level >= len(plan.levels)
+        page = write_page(random, "train") if full else write_easy_page(random, "train", most=plan.levels[level])
+        asked = ask_page(page, random, count=plan.questions, split="train", varied=0.35 if full else 0.1)
         rows = answerer.encode(to_examples(page, asked))
         if len(rows) > 1:
             return pack(rows)
 
 
-def next_batch(
-    answerer: Any, plan: Plan, random: Random, *, fraction: float, copies: bool
-) -> dict[str, "torch.Tensor"]:
-    """The next rows or pages to learn from, by the fraction of the pages' time that has gone and whether copying is learned."""
-    if not copies:
+def next_batch(answerer: Any, plan: Plan, random: Random, stage: "Stage") -> dict[str, "torch.Tensor"]:
+    """The next rows or pages to learn from."""
+    if not stage.copies:
         return collate([copy_row(answerer.tokenizer, random) for _ in range(plan.rows)], answerer.padding)
-    easy = fraction < plan.easy
-    count = plan.pages * (2 if easy else 1)
-    pages = [question_page(answerer, random, plan.questions, easy=easy) for _ in range(count)]
-    if fraction < plan.warm_up:
+    count = plan.pages * (1 if stage.level >= len(plan.levels) else 2)
+    pages = [question_page(answerer, random, plan, stage.level) for _ in range(count)]
+    if stage.fraction < plan.warm_up:
         # A row of names beside the pages keeps copying alive while the rest of the model finds its feet.
         pages = [*map(everything, pages), copy_row(answerer.tokenizer, random)]
     return collate(pages, answerer.padding)
 
 
+@dataclass
+class Stage:
+    """How far training has come: the fraction of the time, whether copying is learned, the level of the pages."""
+
+    fraction: float = 0.0
+    copies: bool = False
+    level: int = 0
+    losses: list[float] = field(default_factory=list)
+
+    def advance(self, plan: Plan, mean: float) -> None:
+        """Go on to the next kind of rows once this one is learned, or its time is over."""
+        self.losses.append(mean)
+        if len(self.losses) < 40:
+            return
+        recent = sum(self.losses[-40:]) / 40
+        if not self.copies:
+            learned = recent < plan.copied
+            self.copies = learned
+        else:
+            late = self.level < len(plan.until) and self.fraction > plan.until[self.level]
+            learned = (
+                self.level < len(plan.levels) and (recent < plan.learned or late) and self.fraction >= plan.warm_up
+            )
+            self.level += learned
+        if learned:
+            self.losses.clear()
+
+
 def rate(plan: Plan, step: int, fraction: float) -> float:
-    """The learning rate: a linear rise over 50 steps, level for 30 % of the pages' time, then a straight line down to 2 %."""
-    falling = min(1.0, max(0.0, (1 - fraction) / 0.7))
+    """The learning rate: a linear rise over 50 steps, level for half of the time, then a straight line down to 2 %."""
+    falling = min(1.0, max(0.0, (1 - fraction) / 0.5))
     return plan.learning_rate * min(1.0, (step + 1) / 50) * max(0.02, falling)
 
 
@@ -143,31 +174,25 @@ def train(answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callab
 
     model = answerer.model.train()
     optimizer = Optimizer(model, plan, rank)
-    random, began, fraction, step, saved = Random(f"starter-{plan.seed}-{rank}"), time.monotonic(), 0.0, 0, 0.0
-    pages_began = 0.0
-    losses: list[float] = []
-    copies = False
-    while fraction < 1:
+    random, stage, step, saved, began = Random(f"starter-{plan.seed}-{rank}"), Stage(), 0, 0.0, time.monotonic()
+    recent: deque[float] = deque(maxlen=25)
+    while stage.fraction < 1:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            value = loss(model, next_batch(answerer, plan, random, fraction=fraction, copies=copies))
+            value = loss(model, next_batch(answerer, plan, random, stage))
         value.backward()
         gone = time.monotonic() - began
-        whole = 60 * plan.minutes
-        passed = (gone - pages_began) / (whole - pages_began) if copies else float(gone >= whole)
-        fraction, mean = _average(model, (passed, value.item()), plan.processes)
+        stage.fraction, mean = _average(model, (gone / (60 * plan.minutes), value.item()), plan.processes)
+        if not math.isfinite(mean):
+            raise FloatingPointError(f"The loss is {mean} at step {step}; start again with a smaller learning rate.")
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step(rate(plan, step, fraction))
+        optimizer.step(rate(plan, step, stage.fraction))
         model.zero_grad(set_to_none=True)
-        losses.append(mean)
+        recent.append(mean)
+        stage.advance(plan, mean)
         step += 1
-        if not copies and step >= 20 and sum(losses[-20:]) / 20 < plan.copied:
-            copies, pages_began = True, gone
-        if not math.isfinite(losses[-1]):
-            raise FloatingPointError(
-                f"The loss is {losses[-1]} at step {step}; start again with a smaller learning rate."
-            )
         if rank == 0 and step % 25 == 0:
-            say(f"{gone:6.0f} s  step {step}  loss {sum(losses[-25:]) / 25:.4f}{'' if copies else '  (copying)'}")
-        if rank == 0 and (gone - saved > 120 or fraction >= 1):
+            kind = f"level {stage.level}" if stage.copies else "copying"
+            say(f"{gone:6.0f} s  step {step}  {kind}  loss {sum(recent) / len(recent):.4f}")
+        if rank == 0 and (gone - saved > 120 or stage.fraction >= 1):
             answerer.save(checkpoint)
             saved = gone

@@ -14,12 +14,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from training.generator import names
 from training.generator.pages import write_page
 from training.generator.rows import ask_page, to_examples
 from training.recipes.beginning import write_copying
 from training.recipes.finishing import finish
 from training.recipes.pretraining import Plan, train
 from training.tasks import get_task
+
+SEPARATOR = "\u2063"
+"""An invisible character that no word crosses: the tokenizer spells every made-up name, seen or unseen, by its two halves."""
 
 END, PADDING = "<|endoftext|>", "<|pad|>"
 
@@ -30,7 +34,10 @@ def tokenizer_texts(seed: int, count: int) -> Iterator[str]:
     for _ in range(count):
         page = write_page(random, "train")
         rows = to_examples(page, ask_page(page, random, count=2, split="train"))
-        yield from (task.format(row.text, row.passage) + task.format_target(row.target) for row in rows)
+        for row in rows:
+            yield names.halves(task.format(row.text, row.passage) + task.format_target(row.target), SEPARATOR)
+        word = names.coin(random, "train")
+        yield names.halves(f"{word} {word.lower()} {word.upper()}", SEPARATOR)
 
 
 def build_tokenizer(plan: Plan) -> Any:
