@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from retriever.embedder import HashEmbedder
 from retriever.index import HybridIndex
+from training.types import TrainingError
 from webapp.corpus import index, service
 from webapp.db import write
 from webapp.errors import Invalid, NotFound
@@ -52,6 +53,13 @@ def saved(project: Project) -> HybridIndex:
     assert champion is not None
     assert champion.index is not None
     return HybridIndex.load(absolute(champion.index.path), embedder_identity=champion.index.embedder)
+
+
+def test_a_base_that_cannot_be_used_is_told_before_everything_is_embedded(corpus: Project, tmp_path: Path):
+    (tmp_path / "base" / "model.safetensors").unlink()
+    with pytest.raises(TrainingError, match="holds no"):
+        update(corpus)
+    assert db.session.scalars(select(Passage.id)).all() == []
 
 
 def test_the_first_index_makes_the_first_release_from_the_base(corpus: Project):

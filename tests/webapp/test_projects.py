@@ -1,5 +1,7 @@
 """Projects: created, found, set up, deleted."""
 
+from pathlib import Path
+
 import pytest
 from conftest import sign_in_as
 from flask import Flask
@@ -54,9 +56,23 @@ def test_a_base_is_a_shipped_name_or_a_hub_id(app: Flask, base: str) -> None:
         assert service.create_project(session, "A", base=base).base == base
 
 
-def test_a_base_may_be_a_folder(app: Flask, tmp_path: object) -> None:
+def make_folder(folder: Path, weights: str) -> str:
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "gpt2"}')
+    (folder / weights).write_bytes(b"weights")
+    return str(folder)
+
+
+def test_a_base_may_be_a_folder_of_safetensors(app: Flask, tmp_path: Path) -> None:
+    base = make_folder(tmp_path / "model", "model.safetensors")
     with write() as session:
-        assert service.create_project(session, "A", base=str(tmp_path)).base == str(tmp_path)
+        assert service.create_project(session, "A", base=base).base == base
+
+
+def test_a_folder_that_could_run_code_is_refused_when_it_is_chosen(app: Flask, tmp_path: Path) -> None:
+    base = make_folder(tmp_path / "model", "pytorch_model.bin")
+    with write() as session, pytest.raises(Invalid, match="save the model as safetensors"):
+        service.create_project(session, "A", base=base)
 
 
 def test_settings_have_defaults_and_bounds(project: Project) -> None:

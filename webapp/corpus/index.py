@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from retriever.types import Passage as IndexPassage
 from retriever.types import Report, RetrieverError
 from training.artefact import DamagedArtefact, manifest_sha256, read_manifest, verify, writing
+from training.safety import resolve_base
 from training.tasks import get_task
 from webapp.audit import record
 from webapp.corpus.importing import refuse_deleted
@@ -143,6 +144,8 @@ def update_index(
     extent = _extent(project)
     if extent[0] == 0 and newest_index(project) is None:
         raise Invalid(f"{project.name} has no documents to index; import some first.")
+    if champion_of(project) is None:
+        resolve_base(project.base, model_cache())  # a base that cannot be used is told before everything is embedded
     _split_new(project, embedder, report=_part(report, 0.0, 0.2), guard=guard)
     index, counts = _updated(project, embedder, report=_part(report, 0.2, 0.9))
     report(0.9, "Saving the index")
