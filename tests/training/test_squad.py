@@ -122,7 +122,7 @@ def test_a_bad_line_is_named_and_the_others_are_read(
         ("x.json", b"\x7fELF\x00\xd0\xff", "neither SQuAD JSON"),
         ("x.json", b'{"data": {"a": 1}}', "neither SQuAD JSON"),
         ("x.gz", b"no gzip", "compress it again"),
-        ("x.gz", gzip.compress(GOOD)[:-6], "compress it again"),
+        ("x.gz", gzip.compress(GOOD, mtime=0)[:-6], "compress it again"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_sentence(name: str, content: bytes, words: str, tmp_path: Path) -> None:
