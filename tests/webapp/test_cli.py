@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_kit import DOCUMENTS, build_served
+from serving_kit import DOCUMENTS, add_candidate, build_served
 
 from webapp import cli
 from webapp.cli import COMMANDS
 from webapp.cli.common import opened
 from webapp.db import write
+from webapp.home import absolute
 from webapp.settings import Settings
 
 
@@ -167,6 +168,30 @@ def test_a_backup_restores_to_an_empty_home_and_answers(
     monkeypatch.setenv("ERRATA_HOME", str(tmp_path / "new"))
     assert shell.json("restore", str(tmp_path / "copy"))["check"] == "ok"
     assert shell.json("ask", "Served", "Are dogs allowed?")["release"] == 1
+
+
+def test_a_known_failure_of_a_job_is_one_sentence(
+    shell: Shell, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "text.txt").write_text("Kavo Bistro opens at nine.")
+    shell.json("project", "create", "Food", "--base", "nobody/nothing", "--embedder", "hash")
+    shell.json("import", "Food", str(tmp_path / "text.txt"))
+    assert "cannot be downloaded" in shell.refusal("index", "Food", code=1)
+    assert caplog.records == []  # Python prints a record of this level, traceback and all, where no log is kept
+
+
+def test_an_export_never_replaces_what_is_no_file(shell: Shell, tmp_path: Path) -> None:
+    shell.json("project", "create", "Food")
+    assert "not a file" in shell.refusal("export", "Food", "--output", str(tmp_path), code=2)
+
+
+def test_a_truncated_release_is_not_promoted(shell: Shell, tmp_path: Path) -> None:
+    with opened(Settings(home=shell.home)):
+        candidate = add_candidate(build_served(tmp_path, name="Served"))
+        weights = absolute(candidate.answerer_path) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    shell.capsys.readouterr()  # what building the model said
+    assert "not whole" in shell.refusal("promote", "Served", code=1)
 
 
 def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ def _outcome(context: JobContext, function: str) -> dict[str, Any]:
     except LeaseLost as error:
         return {"state": "cancelled", "message": str(error)}
     except Exception as error:  # the edge of a job: whatever happened becomes its state and text
-        log.exception("Job %s (%s) failed", context.job_id, context.kind)
+        # A known failure is told by its sentence; the command line, which keeps no log, shows the traceback of a defect only.
+        level = logging.INFO if isinstance(error, SENTENCES) else logging.ERROR
+        log.log(level, "Job %s (%s) failed", context.job_id, context.kind, exc_info=True)
         return {"state": "failed", "error": describe(error)}
     return {"state": "succeeded", "result": result, "fraction": 1.0}
 

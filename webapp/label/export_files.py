@@ -54,6 +54,8 @@ def _write_whole(path: Path, chunks: Iterable[str]) -> str:
     """Beside its place, fsynced, renamed; returns the sha256. The folder must exist."""
     if not path.parent.is_dir():
         raise Invalid(f"There is no folder {path.parent}; make it first or choose another place.")
+    if path.exists() and not path.is_file():
+        raise Invalid(f"{path} is a folder or a device, not a file; name a file to write.")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     digest = hashlib.sha256()
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from training.artefact import manifest_sha256, writing
+from training.artefact import manifest_sha256, read_manifest, writing
 from training.safety import resolve_base
 from webapp.audit import record
 from webapp.errors import Damaged, Invalid, NotFound
@@ -92,10 +92,16 @@ def _check_whole(release: Release) -> None:
         folders.append((release.index.path, release.index.sha256))
     for path, sha256 in folders:
         place = absolute(path)
-        if not Path(place, "manifest.json").is_file() or manifest_sha256(place) != sha256:
+        if not Path(place, "manifest.json").is_file() or manifest_sha256(place) != sha256 or not _has_all_files(place):
             raise Damaged(
                 f"Release {release.number} is not whole ({path}), so it was not promoted; restore it from a backup."
             )
+
+
+def _has_all_files(place: Path) -> bool:
+    """Every listed file is there in its full size: a look that costs nothing, where hashing would hold up other writers."""
+    sizes = {place / name: facts["size"] for name, facts in read_manifest(place)["files"].items()}
+    return all(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
 
 
 def promote(session: Session, project: Project, release: Release, *, person: Any = None, reason: str) -> Release | None:
