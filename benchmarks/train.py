@@ -11,7 +11,6 @@ shared machine disturbs least; wall seconds stand beside them. The last line hol
 import argparse
 import gzip
 import json
-import random
 import resource
 import subprocess
 import sys
@@ -25,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from training.answerers import load_answerer
 from training.fit import fit
+from training.generator.rows import golds, rehearsal
+from training.recipes.levels import labels
 from training.safety import resolve_base
 from training.tasks import get_task, qa
 from training.types import Example, FitConfig, Gold, Target
@@ -34,35 +35,9 @@ STOCK_ROWS = 16
 Row = dict[str, Any]
 
 
-def written_rows(count: int, *, seed: int) -> list[Row]:
-    """Facts about made-up restaurants in passages of very different lengths, a third of the questions without an answer."""
-    chooser = random.Random(seed)
-    rows = []
-    for i in range(count):
-        name = (
-            chooser.choice("BCDFGHKLM")
-            + chooser.choice("aeiou")
-            + chooser.choice(["lta", "mino", "ster", "ndo", "rra"])
-        )
-        values = {
-            "opens at": f"{chooser.randint(5, 11)}:{chooser.choice(['00', '15', '30'])}",
-            "closes at": f"{chooser.randint(8, 11)}:{chooser.choice(['00', '45', '30'])} pm",
-            "is run by": chooser.choice(["Anna", "Boris", "Clara", "David", "Elena"]),
-            "has seats for": f"{chooser.randint(10, 90)} guests",
-        }
-        filler = ["The walls are white and the tables are made of oak."] * chooser.choice([0, 0, 1, 2, 4, 10])
-        asked = chooser.choice(list(values))
-        told = [key for key in values if key != asked or i % 3]
-        passage = " ".join(
-            chooser.sample([f"{name} {key} {values[key]}." for key in told] + filler, len(told) + len(filler))
-        )
-        answers = (
-            [{"text": values[asked], "start": passage.index(f"{asked} {values[asked]}") + len(asked) + 1}]
-            if i % 3
-            else []
-        )
-        rows.append({"question": f"{name} {asked} what?", "context": passage, "answers": answers})
-    return rows
+def an_iteration(count: int) -> list[Example]:
+    """What the demo's first iteration trains on: labels of question families the starter was never shown, and rehearsal."""
+    return [*labels(count // 3, 6000), *rehearsal(count - count // 3, 3000)]
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -83,8 +58,8 @@ def to_gold(number: int, row: Row) -> Gold:
 class Curve:
     """Validation F1 against processor seconds of training, both clocks stopped while validating."""
 
-    def __init__(self, answerer: Any, golds: Sequence[Gold]) -> None:
-        self.answerer, self.golds, self.points = answerer, golds, []
+    def __init__(self, answerer: Any, validation: Sequence[Gold]) -> None:
+        self.answerer, self.golds, self.points = answerer, validation, []
         self.began = (time.process_time(), time.monotonic())
         self.paused = (0.0, 0.0)
 
@@ -105,9 +80,9 @@ class Curve:
         return {"tokens": tokens, "seconds": processor, "wall_s": round(wall, 1), "points": self.points, "steps": steps}
 
 
-def train_ours(answerer: Any, examples: Sequence[Example], golds: Sequence[Gold], config: FitConfig) -> dict[str, Any]:
+def train_ours(answerer: Any, examples: Sequence[Example], validation: Sequence[Gold], config: FitConfig) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        curve = Curve(answerer, golds)
+        curve = Curve(answerer, validation)
         done = fit(
             answerer,
             examples,
@@ -120,7 +95,7 @@ def train_ours(answerer: Any, examples: Sequence[Example], golds: Sequence[Gold]
         return curve.figures(done.tokens, done.steps)
 
 
-def train_stock(answerer: Any, examples: Sequence[Example], golds: Sequence[Gold], config: FitConfig) -> dict[str, Any]:
+def train_stock(answerer: Any, examples: Sequence[Example], validation: Sequence[Gold], config: FitConfig) -> dict[str, Any]:
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -166,7 +141,7 @@ def train_stock(answerer: Any, examples: Sequence[Example], golds: Sequence[Gold
             use_cpu=not torch.cuda.is_available(),
         )
         trainer = Trainer(answerer.model, arguments, train_dataset=rows, data_collator=collate, callbacks=[Watch()])
-        curve = Curve(answerer, golds)
+        curve = Curve(answerer, validation)
         trainer.train()
         return curve.figures(counted["tokens"], steps)
 
@@ -190,8 +165,11 @@ def run_side(side: str, options: argparse.Namespace) -> dict[str, Any]:
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    train = read_rows(options.train) if options.train else written_rows(options.rows, seed=1)
-    validation = read_rows(options.validation) if options.validation else written_rows(120, seed=2)
+    train = [to_example(row) for row in read_rows(options.train)] if options.train else an_iteration(options.rows)
+    if options.validation:
+        validation = [to_gold(i, row) for i, row in enumerate(read_rows(options.validation))]
+    else:
+        validation = golds(labels(100, 7000))
     answerer = load_answerer(resolve_base(options.model, Path("unused")), TASK)
     config = FitConfig(
         epochs=options.epochs,
@@ -201,9 +179,8 @@ def run_side(side: str, options: argparse.Namespace) -> dict[str, Any]:
         batch_tokens=options.batch_tokens,
         save_every_s=1e9,
     )
-    golds = [to_gold(i, row) for i, row in enumerate(validation)]
     run = train_ours if side == "ours" else train_stock
-    figures = run(answerer, [to_example(row) for row in train], golds, config)
+    figures = run(answerer, train, validation, config)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**figures, "peak_mb": round(peak), "tokens_per_s": round(figures["tokens"] / figures["seconds"])}
 
@@ -239,9 +216,9 @@ def compare(ours: dict[str, Any], stock: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="starter", help="starter, reader or a model folder")
-    parser.add_argument("--train", type=Path, help="gold JSON lines (.gz too); written by this script when left out")
+    parser.add_argument("--train", type=Path, help="gold JSON lines (.gz too); the demo's first iteration when left out")
     parser.add_argument("--validation", type=Path)
-    parser.add_argument("--rows", type=int, default=400)
+    parser.add_argument("--rows", type=int, default=360)
     parser.add_argument("--epochs", type=float, default=4)
     parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--batch-tokens", type=int, default=4096)
