@@ -9,6 +9,7 @@ from training.generator.rows import examples, golds
 from training.tasks import get_task
 from training.types import Example, FitConfig, Input
 
+ROWS = 300
 LABELS = 60
 LABELS_UNANSWERABLE = 0.2
 REHEARSAL = 256
@@ -38,7 +39,7 @@ def held_out_rows(count: int, seed: int) -> dict[str, list[Example]]:
     }
 
 
-def levels(answerer: Any, *, count: int = 600, seed: int = 4000) -> dict[str, float]:
+def levels(answerer: Any, *, count: int = ROWS, seed: int = 4000) -> dict[str, float]:
     """The promised figures, fractions from 0 to 1: exact match on answerable rows by set, and the share of refusals got right."""
     figures = {}
     for name, rows in held_out_rows(count, seed).items():
