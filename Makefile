@@ -33,7 +33,7 @@ serve: .venv/.installed
 	@exec $(BIN)/errata serve
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -1,7 +1,9 @@
 """The loop as one person walks it in a browser, served by real processes: ask, correct, train, promote, ask again."""
 
+import contextlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,16 +78,16 @@ def fill_corpus(page: Page, address: str, folder: Path) -> None:
 
 
 def ask(page: Page, address: str, release: int) -> None:
-    """Until this release answers: the engine takes a moment to notice what is in service."""
-    says = page.get_by_role("heading", name=f"Release {release} says")
-    for _ in range(40):
+    """Until this release answers: the engine takes a moment to notice and load what is in service."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < until:
         page.goto(f"{address}/annotate")
         page.get_by_label("Ask a question").fill(ASKED)
         page.keyboard.press("Enter")
-        expect(page.locator("h1.question")).to_have_text(ASKED, timeout=PATIENCE_MS)
-        if says.is_visible():
+        with contextlib.suppress(AssertionError):
+            expect(page.locator("h1.question")).to_have_text(ASKED, timeout=35_000)  # our pages wait 30 seconds
+            expect(page.get_by_role("heading", name=f"Release {release} says")).to_be_visible(timeout=500)
             return
-        page.wait_for_timeout(500)
     raise AssertionError(page.locator("main").inner_text())
 
 

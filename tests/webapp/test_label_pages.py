@@ -2,11 +2,11 @@
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
-from tests.webapp.queue_rows import add_queue, decide, form_of, labels_of, person_named, take
+from tests.webapp.queue_rows import add_answer, add_queue, add_release, decide, form_of, labels_of, person_named, take
 from webapp.db import write
-from webapp.models import Dataset, DatasetLabel, Label, Project, db
+from webapp.models import Dataset, DatasetLabel, Label, Passage, Project, db
 
 
 def label_all(client: FlaskClient, project: Project, *decisions: str) -> None:
@@ -116,3 +116,18 @@ def test_a_label_of_another_project_is_not_found(client: FlaskClient, project: P
         other = create_project(rows, "Other", embedder="hash")
     db.session.rollback()
     assert client.get(f"/p/{other.id}/labels/{label}").status_code == 404
+
+
+def test_a_question_asked_again_after_its_decision_shows_what_is_answered_now(
+    client: FlaskClient, project: Project
+) -> None:
+    [question_id] = add_queue(project, 1)
+    _, form = take(client, project)
+    assert decide(client, project, question_id, form, "correct", text="No.").status_code == 303
+    passages = list(db.session.scalars(select(Passage.id).where(Passage.project_id == project.id)))
+    add_answer(question_id, add_release(project), "No dogs.", passages)
+    page = client.get(f"/p/{project.id}/annotate/{question_id}").text
+    assert "Release 2 says" in page
+    assert 'id="shown-answer">No dogs.<' in page
+    assert "you decided this one before" in page
+    assert ">No.</textarea>" in page

@@ -18,7 +18,13 @@ from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Proje
 # would cost more than running them.
 _answer_table, _release = Answer.__table__.c, Release.__table__.c
 _shown, _passage_table, _document = AnswerPassage.__table__.c, Passage.__table__.c, Document.__table__.c
-_PASSAGE_COLUMNS = (_passage_table.id, _passage_table.text, _document.title, _document.external_id, _document.deleted_at)
+_PASSAGE_COLUMNS = (
+    _passage_table.id,
+    _passage_table.text,
+    _document.title,
+    _document.external_id,
+    _document.deleted_at,
+)
 _ANSWER = (
     select(_answer_table, _release.number)
     .join(Release.__table__, _release.id == _answer_table.release_id)
@@ -84,7 +90,8 @@ class QuestionView:
 def view_question(session: Session, project: Project, question: Question | Served, person_id: int) -> QuestionView:
     newest = newest_label(session, question, person_id)
     label = newest if newest is not None and newest.verdict != "undo" else None
-    answer_id = label.answer_id if label is not None and label.answer_id is not None else question.answer_id
+    # Asked again after the decision, the model in service is heard: whether it has learned is what one wants to see.
+    answer_id = question.answer_id or (label.answer_id if label is not None else None)
     shown = view_answer(session, project, answer_id) if answer_id is not None else None
     return QuestionView(
         id=question.id, title=question.text, source=question.source, answer=shown,
