@@ -124,8 +124,8 @@ def prepare(home: Path, *, questions: int, people: int) -> tuple[int, list[str]]
 
 
 @contextlib.contextmanager
-def web_process(home: Path) -> Iterator[int]:
-    """The web process of ``errata serve`` on a free port, as its supervisor starts it."""
+def web_process(home: Path) -> Iterator[tuple[int, int]]:
+    """The web process of ``errata serve`` on a free port, as its supervisor starts it; yields the port and its process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -135,7 +135,7 @@ def web_process(home: Path) -> Iterator[int]:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
         _wait_until_ready(process, port, home / "web.log")
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(15)
@@ -233,6 +233,15 @@ async def run(port: int, project_id: int, tokens: list[str], *, rounds: int) -> 
     return seen
 
 
+def processor_s(pid: int) -> float:
+    """The processor time the process has used so far (Linux only; 0 elsewhere): other work on the machine does not lengthen it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def figures(seen: Seen, annotators: int) -> dict[str, Any]:
     cuts = quantiles(seen.latencies_s, n=100, method="inclusive") if len(seen.latencies_s) > 1 else [0.0] * 99
     return {
@@ -251,12 +260,15 @@ def stored_labels(home: Path) -> int:
 def measure(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     project_id, tokens = prepare(home, questions=options.questions, people=sum(options.annotators))
     runs = []
-    with web_process(home) as port:
+    with web_process(home) as (port, pid):
         for annotators in options.annotators:
             mine, tokens = tokens[:annotators], tokens[annotators:]
             rounds = options.rounds or ROUNDS.get(annotators, max(20, 1000 // annotators))
+            used_s = processor_s(pid)
             seen = asyncio.run(run(port, project_id, mine, rounds=rounds))
-            runs.append(figures(seen, annotators))
+            used_s = processor_s(pid) - used_s
+            per_decision = {"server_cpu_ms": round(1000 * used_s / max(1, len(seen.latencies_s)), 1)}
+            runs.append(figures(seen, annotators) | per_decision)
             if not options.json:
                 print(runs[-1])
             for error in seen.errors[:3]:

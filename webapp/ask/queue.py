@@ -77,7 +77,9 @@ _LEASE = (
 )
 _TAKE_FRONT = _LEASE.where(_question.id == _FRONT.scalar_subquery(), _question.state == "open", _is_free)
 _TAKE_THIS = _LEASE.where(
-    _question.id == bindparam("question"), _question.state == "open", _is_free | (_question.lease_person_id == _person_id)
+    _question.id == bindparam("question"),
+    _question.state == "open",
+    _is_free | (_question.lease_person_id == _person_id),
 )
 
 

@@ -23,7 +23,10 @@ _newer = Label.__table__.alias().c
 SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == _label.id).exists()
 _in_round = (_label.question_id == bindparam("question"), _label.round == bindparam("round"))
 _NEWEST = (
-    select(_label.id).where(*_in_round, _label.person_id == bindparam("person")).order_by(_label.version.desc()).limit(1)
+    select(_label.id)
+    .where(*_in_round, _label.person_id == bindparam("person"))
+    .order_by(_label.version.desc())
+    .limit(1)
 )
 _COUNTED = select(func.count()).where(*_in_round, _label.verdict.not_in(("skip", "undo")), ~SUPERSEDED)
 _SUBMITTED = select(_label.id).where(_label.submission_id == bindparam("submission"))
