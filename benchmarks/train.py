@@ -235,7 +235,7 @@ def main() -> None:
     for side in ("stock", "ours"):
         command = [sys.executable, __file__, *sys.argv[1:], "--side", side]
         results[side] = json.loads(
-            subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+            subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
         )
         if not options.json:
             print(side, results[side])

@@ -129,7 +129,7 @@ def _train(run: Run) -> None:
     _load_best(model, run)
     if run.config.method == "lora":
         model.save_pretrained(str(run.folder / "adapter"), safe_serialization=True, save_embedding_layers=False)
-        run.answerer.model = model.merge_and_unload()
+        run.answerer.model = model.merge_and_unload().requires_grad_(True)
     run.answerer.model.eval()
 
 

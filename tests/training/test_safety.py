@@ -195,6 +195,8 @@ def test_a_small_release_is_adapter_and_reference(tmp_path: Path) -> None:
     settings = Settings(QA.NAME, QA.PROMPT_VERSION, "span")
     pairs = [("Where does Anna live?", "Boris works as a pilot. Anna lives in Rome.")]
     before = build_answerer(adapted.merge_and_unload(), tokenizer, settings, QA).read(pairs)[0]
-    after = load_answerer(tmp_path / "reader", QA).read(pairs)[0]
+    loaded = load_answerer(tmp_path / "reader", QA)
+    assert all(value.requires_grad for value in loaded.model.parameters()), "an iteration trains all of it"
+    after = loaded.read(pairs)[0]
     assert after.text == before.text
     assert after.log_probability == pytest.approx(before.log_probability, abs=1e-3)

@@ -51,7 +51,8 @@ def load_adapted(folder: Path) -> tuple[Any, Any]:
     reference = read_reference(folder)
     model, tokenizer = load_encoder_for_spans(reference["encoder"])
     adapted: Any = PeftModel.from_pretrained(model, str(folder))
-    return adapted.merge_and_unload(), tokenizer
+    # The adapter froze the encoder for its own training; what is loaded is a whole model again, and learns as one.
+    return adapted.merge_and_unload().requires_grad_(True), tokenizer
 
 
 def read_reference(folder: Path) -> dict[str, str]:
