@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -25,6 +27,10 @@ from webapp.models import Person, Project, db
 from webapp.people import service as people
 from webapp.projects.service import create_project
 from webapp.settings import Settings
+
+# How fast examples are made says how busy the machine is, not whether the code is right.
+hypothesis_settings.register_profile("errata", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("errata")
 
 UNSAFE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 

@@ -55,7 +55,7 @@ def workers(app: Flask, settings: Settings) -> Iterator[Workers]:
             process.wait(10)
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()

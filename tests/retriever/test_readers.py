@@ -195,7 +195,9 @@ def test_the_duplicate_key_ignores_wrapping_and_nothing_else() -> None:
     assert document_sha256("Fish and chips") != document_sha256("fish and chips")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     content=st.binary(max_size=400),
     ending=st.sampled_from(["txt", "md", "html", "csv", "tsv", "jsonl", "json", "parquet"]),
@@ -210,7 +212,9 @@ def test_any_bytes_give_documents_rejections_or_one_sentence(tmp_path: Path, con
                 assert found.text.strip()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     rows=st.lists(
         st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc")), min_size=1), min_size=1, max_size=8
