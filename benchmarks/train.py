@@ -80,7 +80,9 @@ class Curve:
         return {"tokens": tokens, "seconds": processor, "wall_s": round(wall, 1), "points": self.points, "steps": steps}
 
 
-def train_ours(answerer: Any, examples: Sequence[Example], validation: Sequence[Gold], config: FitConfig) -> dict[str, Any]:
+def train_ours(
+    answerer: Any, examples: Sequence[Example], validation: Sequence[Gold], config: FitConfig
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         curve = Curve(answerer, validation)
         done = fit(
@@ -95,7 +97,9 @@ def train_ours(answerer: Any, examples: Sequence[Example], validation: Sequence[
         return curve.figures(done.tokens, done.steps)
 
 
-def train_stock(answerer: Any, examples: Sequence[Example], validation: Sequence[Gold], config: FitConfig) -> dict[str, Any]:
+def train_stock(
+    answerer: Any, examples: Sequence[Example], validation: Sequence[Gold], config: FitConfig
+) -> dict[str, Any]:
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -216,7 +220,9 @@ def compare(ours: dict[str, Any], stock: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="starter", help="starter, reader or a model folder")
-    parser.add_argument("--train", type=Path, help="gold JSON lines (.gz too); the demo's first iteration when left out")
+    parser.add_argument(
+        "--train", type=Path, help="gold JSON lines (.gz too); the demo's first iteration when left out"
+    )
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--rows", type=int, default=360)
     parser.add_argument("--epochs", type=float, default=4)

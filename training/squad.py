@@ -44,7 +44,7 @@ def _rows(file: IO[str], name: str, *, drop: Drop) -> Iterator[QuestionRow]:
         rest = list(enumerate(text.split("\n"), start=start + 1))
         if not any(_is_row(line) for _, line in rest):
             raise TrainingError(
-                f"{name} is neither SQuAD JSON ({{\"data\": [...]}}) nor gold JSON lines with a question and a context."
+                f'{name} is neither SQuAD JSON ({{"data": [...]}}) nor gold JSON lines with a question and a context.'
             )
     for number, line in chain([(start, first)], rest):
         if line.strip():

@@ -61,9 +61,13 @@ def read_reference(folder: Path) -> dict[str, str]:
         reference = json.loads((folder / REFERENCE).read_text(encoding="utf-8"))
         encoder, recorded = str(reference["encoder"]), str(reference["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{folder.name}/{REFERENCE} should hold an encoder and its sha256; restore the folder.") from error
+        raise TrainingError(
+            f"{folder.name}/{REFERENCE} should hold an encoder and its sha256; restore the folder."
+        ) from error
     if recorded != SHA256.get(encoder):
-        raise TrainingError(f"{folder.name} was made for another version of {encoder!r}; use the release that belongs to it.")
+        raise TrainingError(
+            f"{folder.name} was made for another version of {encoder!r}; use the release that belongs to it."
+        )
     return {"encoder": encoder, "sha256": recorded}
 
 

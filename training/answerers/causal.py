@@ -80,7 +80,9 @@ class CausalAnswerer:
         prompts = prompt_ids(self.tokenizer, self.task, pairs, limit=self.prompt_limit)
         readings = [Reading("", 0.0, 0.0)] * len(pairs)
         # Neighbours share a passage: their prompts begin alike, and that beginning is read once.
-        order = sorted((i for i, prompt in enumerate(prompts) if prompt), key=lambda i: (-len(pairs[i][1]), pairs[i][1]))
+        order = sorted(
+            (i for i, prompt in enumerate(prompts) if prompt), key=lambda i: (-len(pairs[i][1]), pairs[i][1])
+        )
         lengths = [len(prompt or ()) for prompt in prompts]
         with reading(self.model):
             for indices in batches(lengths, reading_budget(self), order=order):
@@ -97,7 +99,9 @@ class CausalAnswerer:
         if beginnings:
             state.feed(beginnings)
             state.keep(torch.tensor(owners, device=self.model.device))
-        first = state.feed([row[len(beginnings[owner]) if beginnings else 0 :] for row, owner in zip(prompts, owners, strict=True)])
+        first = state.feed(
+            [row[len(beginnings[owner]) if beginnings else 0 :] for row, owner in zip(prompts, owners, strict=True)]
+        )
         following = None
         if len(self.null) > 1:
             known = torch.tensor(self.null[:-1], device=self.model.device).expand(len(prompts), -1)
@@ -105,7 +109,9 @@ class CausalAnswerer:
             state.forget(known.shape[1])
         null, says_null = score_null(first, following, self.null)
         limits = (self.tokenizer.eos_token_id, self.settings.max_new_tokens)
-        tokens, log_probability = decode(first, state.step, state.keep, banned=(says_null, self.null[0], 0), limits=limits)
+        tokens, log_probability = decode(
+            first, state.step, state.keep, banned=(says_null, self.null[0], 0), limits=limits
+        )
         return Decoded(tokens, log_probability, null.tolist())
 
     def save(self, folder: Path) -> None:

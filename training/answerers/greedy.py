@@ -38,7 +38,9 @@ def score_null(first: "torch.Tensor", following: "torch.Tensor | None", null: Se
     return chosen.sum(-1), (logits.argmax(-1) == wanted).all(-1)
 
 
-def decode(first: "torch.Tensor", step: Step, keep: Callable[["torch.Tensor"], None], *, banned: Any, limits: Any) -> Any:
+def decode(
+    first: "torch.Tensor", step: Step, keep: Callable[["torch.Tensor"], None], *, banned: Any, limits: Any
+) -> Any:
     """Tokens and log-probabilities of the greedy answer of each row, stopping at the end token.
 
     ``keep(rows)`` drops finished rows from the caller's cache. ``banned`` is (rows of bool, token, position): the token these

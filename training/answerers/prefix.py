@@ -59,7 +59,11 @@ class Prefix:
 
     def _forward(self, tokens: "torch.Tensor", positions: "torch.Tensor", *, last_only: bool) -> "torch.Tensor":
         output = self.model(
-            input_ids=tokens, attention_mask=self.mask, position_ids=positions, past_key_values=self.cache, use_cache=True,
+            input_ids=tokens,
+            attention_mask=self.mask,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
             logits_to_keep=1 if last_only else 0,
         )
         self.cache = output.past_key_values

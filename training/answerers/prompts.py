@@ -19,7 +19,9 @@ def prompt_ids(tokenizer: Any, task: Any, pairs: Sequence[tuple[str, str]], *, l
 
 def _shortened(tokenizer: Any, task: Any, pair: tuple[str, str], *, limit: int) -> list[int] | None:
     text, passage = pair
-    ends = [end for _, end in tokenizer(passage, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]]
+    ends = [
+        end for _, end in tokenizer(passage, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    ]
     row: list[int] = tokenizer(task.format(text, passage))["input_ids"]
     keep = len(ends)
     while len(row) > limit and keep > 0:

@@ -65,7 +65,9 @@ def pad(rows: Sequence[Sequence[int]], value: int, *, left: bool = False) -> "to
     import torch
 
     width = max(len(row) for row in rows)
-    filled = [[value] * (width - len(row)) + list(row) if left else list(row) + [value] * (width - len(row)) for row in rows]
+    filled = [
+        [value] * (width - len(row)) + list(row) if left else list(row) + [value] * (width - len(row)) for row in rows
+    ]
     return torch.tensor(filled, dtype=torch.long)
 
 
@@ -77,7 +79,10 @@ def reading(model: Any) -> Iterator[None]:
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=use_bfloat16(model)):
+        with (
+            torch.inference_mode(),
+            torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=use_bfloat16(model)),
+        ):
             yield
     finally:
         model.train(was_training)

@@ -62,7 +62,9 @@ class Seq2SeqAnswerer:
         # The unwrapped model shifts the labels: wrappers of the forward pass do not offer it.
         decoder_inputs = self.model.prepare_decoder_input_ids_from_labels(labels=labels)
         logits = model(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], decoder_input_ids=decoder_inputs,
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            decoder_input_ids=decoder_inputs,
             use_cache=False,
         ).logits
         spoken = labels != IGNORED
@@ -94,8 +96,11 @@ class Seq2SeqAnswerer:
 
         def step(tokens: "torch.Tensor", _rows: "torch.Tensor") -> "torch.Tensor":
             output = self.model(
-                encoder_outputs=state["encoded"], attention_mask=state["mask"], decoder_input_ids=tokens,
-                past_key_values=state["cache"], use_cache=True,
+                encoder_outputs=state["encoded"],
+                attention_mask=state["mask"],
+                decoder_input_ids=tokens,
+                past_key_values=state["cache"],
+                use_cache=True,
             )
             state["cache"] = output.past_key_values
             return output.logits  # type: ignore[no-any-return]

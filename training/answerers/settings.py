@@ -42,7 +42,9 @@ def load_settings(folder: Path, default: Settings) -> Settings:
     if not isinstance(saved, dict):
         raise TrainingError(f"{path} should hold one JSON object; restore the model folder or train again.")
     if saved.get("task", default.task) != default.task:
-        raise TrainingError(f"The model in {folder.name} was made for the task {saved['task']!r}, not for {default.task!r}.")
+        raise TrainingError(
+            f"The model in {folder.name} was made for the task {saved['task']!r}, not for {default.task!r}."
+        )
     known: dict[str, Any] = {field.name: saved[field.name] for field in fields(Settings) if field.name in saved}
     return replace(default, **{**known, "architecture": default.architecture})
 

@@ -50,20 +50,28 @@ class SpanAnswerer:
         """Every window of every pair whose text leaves room for some passage; a passage without tokens has none."""
         texts = self.tokenizer([text for text, _ in pairs], add_special_tokens=False)["input_ids"] if pairs else []
         room = self.window - self.tokenizer.num_special_tokens_to_add(pair=True) - 8
-        kept = [i for i, (ids, pair) in enumerate(zip(texts, pairs, strict=True)) if len(ids) <= room and pair[1].strip()]
+        kept = [
+            i for i, (ids, pair) in enumerate(zip(texts, pairs, strict=True)) if len(ids) <= room and pair[1].strip()
+        ]
         if not kept:
             return []
         shortest_room = min(room + 8 - len(texts[i]) for i in kept)
         encoded = self.tokenizer(
-            [pairs[i][0] for i in kept], [pairs[i][1] for i in kept], truncation="only_second", max_length=self.window,
-            stride=min(self.settings.stride, shortest_room // 2), return_overflowing_tokens=True,
+            [pairs[i][0] for i in kept],
+            [pairs[i][1] for i in kept],
+            truncation="only_second",
+            max_length=self.window,
+            stride=min(self.settings.stride, shortest_room // 2),
+            return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
         return [_window(encoded, row, kept[owner]) for row, owner in enumerate(encoded["overflow_to_sample_mapping"])]
 
     def encode(self, examples: Sequence[Example]) -> list[Row]:
         """Training windows: those with the answer, and a few without. An answer not found in its passage cannot be pointed at."""
-        found = [find_answer(e.target.text, e.passage, e.target.start) if e.target.answerable else None for e in examples]
+        found = [
+            find_answer(e.target.text, e.passage, e.target.start) if e.target.answerable else None for e in examples
+        ]
         rows: list[Row] = []
         empty: dict[int, int] = {}
         for window in self.windows([(e.text, e.passage) for e in examples]):

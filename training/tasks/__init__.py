@@ -29,12 +29,21 @@ class Task(Protocol):
     def parse(self, output: str) -> Target: ...
     def predict(self, answerer: Any, inputs: Sequence[Input]) -> list[Prediction]: ...
     def fit(
-        self, answerer: Any, train: Sequence[Example], validation: Sequence[Gold], *,
-        folder: Path, config: FitConfig, report: Report, log: Callable[[dict[str, float]], None],
+        self,
+        answerer: Any,
+        train: Sequence[Example],
+        validation: Sequence[Gold],
+        *,
+        folder: Path,
+        config: FitConfig,
+        report: Report,
+        log: Callable[[dict[str, float]], None],
     ) -> Any: ...
     def score(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> dict[str, float]: ...
     def score_each(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> list[dict[str, float]]: ...
-    def count_guarded(self, golds: Sequence[Gold]) -> dict[str, int]: ...  # how many questions each guarded metric is made of
+    def count_guarded(
+        self, golds: Sequence[Gold]
+    ) -> dict[str, int]: ...  # how many questions each guarded metric is made of
     def calibrate(self, answerer: Any, golds: Sequence[Gold]) -> float: ...
 
 

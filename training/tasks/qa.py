@@ -75,8 +75,15 @@ def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
     place = max(found, key=lambda i: (_strength(readings[i]), -i))
     best = readings[place]
     prediction = Prediction(
-        text=best.text, answerable=True, score=best.answerable_score, answerable_score=best.answerable_score,
-        log_probability=best.log_probability, best_text=best.text, passage=place, start=best.start, end=best.end,
+        text=best.text,
+        answerable=True,
+        score=best.answerable_score,
+        answerable_score=best.answerable_score,
+        log_probability=best.log_probability,
+        best_text=best.text,
+        passage=place,
+        start=best.start,
+        end=best.end,
         prompt_version=settings.prompt_version,
     )
     return decide(prediction, settings.answerable_threshold)
@@ -97,8 +104,14 @@ def decide(prediction: Prediction, threshold: float) -> Prediction:
 
 
 def fit(
-    answerer: Any, train: Sequence[Example], validation: Sequence[Gold], *, folder: Path, config: FitConfig,
-    report: Report, log: Callable[[dict[str, float]], None],
+    answerer: Any,
+    train: Sequence[Example],
+    validation: Sequence[Gold],
+    *,
+    folder: Path,
+    config: FitConfig,
+    report: Report,
+    log: Callable[[dict[str, float]], None],
 ) -> Any:
     """Fine-tune ``answerer`` on ``train``, keep the state best on ``validation``, calibrate it there, and return it."""
     from training.fit import fit as run
@@ -174,7 +187,9 @@ def _effective(prediction: Prediction) -> float:
     return prediction.answerable_score if prediction.best_text else -1.0
 
 
-def _answerable_f1_at(share: float, scores: Sequence[float], each: Sequence[dict[str, float]], answerable: Sequence[bool]) -> float:
+def _answerable_f1_at(
+    share: float, scores: Sequence[float], each: Sequence[dict[str, float]], answerable: Sequence[bool]
+) -> float:
     threshold = metrics.threshold_at([s for s, positive in zip(scores, answerable, strict=True) if not positive], share)
     rows = zip(scores, each, answerable, strict=True)
     return metrics.mean([row["span_f1"] if value >= threshold else 0.0 for value, row, positive in rows if positive])
