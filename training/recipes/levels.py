@@ -9,7 +9,7 @@ from training.generator.rows import examples, golds
 from training.tasks import get_task
 from training.types import Example, FitConfig, Input
 
-ROWS = 300
+ROWS = 200
 LABELS = 60
 LABELS_UNANSWERABLE = 0.2
 REHEARSAL = 256

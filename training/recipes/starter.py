@@ -131,6 +131,7 @@ def main() -> None:
         "--finish", action="store_true", help="no training: measure the checkpoint and write the folder"
     )
     parser.add_argument("--history", default="", help="words for the model card on how these weights came about")
+    parser.add_argument("--no-lesson", action="store_true", help="do not measure what sixty labels teach")
     parser.add_argument("--minutes", type=float, default=Plan.minutes, help="how long to train")
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--processes", type=int, default=Plan.processes)
@@ -141,7 +142,7 @@ def main() -> None:
     plan = replace(Plan(), minutes=options.minutes, seed=options.seed, processes=options.processes)
     if not options.finish:
         run(plan, checkpoint)
-    figures = finish(checkpoint, options.out, plan, history=options.history)
+    figures = finish(checkpoint, options.out, plan, history=options.history, lesson=not options.no_lesson)
     print(json.dumps(figures, indent=1))  # noqa: T201 - a command's output
 
 
