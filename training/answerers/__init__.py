@@ -74,7 +74,9 @@ def _load(folder: Path, architecture: str) -> tuple[Any, Any]:
 
     from training.answerers.adapter import REFERENCE, load_adapted
 
+    # Its notices (a new head, a progress bar) are for people at a terminal; what matters is raised or reported.
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     automatic = {
         "causal": transformers.AutoModelForCausalLM,
         "seq2seq": transformers.AutoModelForSeq2SeqLM,
