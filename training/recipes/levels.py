@@ -52,16 +52,11 @@ def levels(answerer: Any, *, count: int = ROWS, seed: int = 4000) -> dict[str, f
 
 def labels(count: int, seed: int) -> list[Example]:
     """What a newcomer would have labelled: questions of the left-out families, a fifth of them not answerable."""
-    return examples(
-        count,
-        seed,
-        split="demo",
-        domain="restaurant",
-        per_page=1,
-        only=LEFT_OUT,
-        unanswerable=LABELS_UNANSWERABLE,
-        kind="correct",
-    )
+    rows = examples(6 * count, seed, split="demo", domain="restaurant", per_page=1, only=LEFT_OUT, kind="correct")
+    refused = round(LABELS_UNANSWERABLE * count)
+    answerable = [row for row in rows if row.target.answerable][: count - refused]
+    mixed = answerable + [row for row in rows if not row.target.answerable][:refused]
+    return sorted(mixed, key=lambda row: row.text)
 
 
 def teach(
