@@ -105,7 +105,8 @@ def _row(passage: str, cluster: Sequence[tuple[int, int, int]], random: Random, 
     rest = passage[:begin] + passage[end:]
     start, stop, _ = random.choice([occurrence for occurrence in cluster if occurrence[2] != hidden])
     answer, start = passage[start:stop], start - (end - begin if start >= end else 0)
-    if len(_WORD.findall(text.replace(blank, " "))) < 3:
+    # Letters whose lower case is longer, such as the Turkish dotted I, can escape the replacement: then nothing is hidden.
+    if len(_WORD.findall(text.replace(blank, " "))) < 3 or answer.lower() in text.lower():
         return None
     return Example(text, rest, Target(answer, start=start), kind="rehearsal")
 

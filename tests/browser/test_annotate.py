@@ -186,8 +186,7 @@ def test_a_tab_closed_while_sending_sends_at_the_next_visit(
     page.route("**/annotate/*", lambda route: None)  # never answered
     page.keyboard.press("a")
     page.wait_for_timeout(100)
-    page.close()
-    assert saved(project) == []
+    page.close()  # the browser may drop the request on its way or let it arrive: either way it must count once
     again = context.new_page()
     again.goto(f"{site.url}/p/{project.id}/annotate")
     day(again, 2)

@@ -41,8 +41,11 @@ def test_each_round_labels_trains_and_measures_and_is_not_played_twice(app: Flas
         select(Label).join(Person, Person.id == Label.person_id).where(Person.name == "replay")
     ).all()
     by_question = {row.id: row.text for row in db.session.scalars(select(Question))}
-    for label in labels:  # an untrained model is never right, and the right passage was shown
-        assert (label.verdict, label.text) == ("correct", toy_loop.right_answers()[by_question[label.question_id]])
+    assert "correct" in {label.verdict for label in labels}  # an untrained model is right by chance only
+    for label in labels:  # the right passage was shown, so nothing is rejected
+        right = toy_loop.right_answers()[by_question[label.question_id]]
+        given = label.text.strip(" .") if label.verdict == "accept" else label.text
+        assert (label.verdict in ("accept", "correct"), given) == (True, right)
 
     both = replay(project, Plan(gold, test, 2, 9, strategy=strategy, seed=1), lambda *_: None)
     assert both[0] == first[0]
