@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from webapp.db import write
 from webapp.people import service as people
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+# A busy machine is no failure.
+expect.set_options(timeout=20_000)
 
 
 @dataclass
@@ -66,7 +69,7 @@ def site(app: Flask) -> Iterator[Site]:
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A desktop window; a request to another host, a blocked script or style, and an exception on a page fail the test."""
     made = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(30_000)
     troubles: list[str] = []
     made.on("weberror", lambda error: troubles.append(str(error.error)))
     made.on(
