@@ -48,7 +48,8 @@ def test_both_hold_for_any_text(passages: list[str], seed: int) -> None:
 def test_a_phrase_that_cannot_be_hidden_gives_no_row() -> None:
     passage = "The i\u0307stanbul ferry leaves early today. The \u0130stanbul ferry comes back very late."
     rows = practice([passage] * 20, seed=1, per_passage=3)
-    assert rows and all(row.target.text.lower() not in row.text.lower() for row in rows)
+    assert rows
+    assert all(row.target.text.lower() not in row.text.lower() for row in rows)
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others() -> None:
