@@ -89,7 +89,7 @@
   }
 
   let pressed = null;
-  let takenAt = 0;
+  let takenAt = -Infinity; // times count from the page's own start: 0 would swallow a click in its first moments
   document.addEventListener("pointerdown", (event) => { pressed = event.target.closest?.("[data-passage-text]") || null; });
   document.addEventListener("pointerup", (event) => {
     const selection = getSelection();
