@@ -5,17 +5,16 @@ one, so that taking it away again restores the text exactly.
 """
 
 import csv
-import importlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from training.tasks import Task, get_task
+from training.tasks import get_task, load_function
 from webapp.errors import Invalid
 from webapp.label import service as label_service
 from webapp.models import (
@@ -70,13 +69,7 @@ def write_labels(project: Project, format_name: str, *, filters: Filters, drop: 
     rows = label_rows(project.id, filters)
     if format_name in GENERIC:
         return {"jsonl": _write_jsonl, "csv": _write_csv}[format_name](rows)
-    return _task_writer(get_task(project.task), format_name)(rows, drop)
-
-
-def _task_writer(task: Task, format_name: str) -> Callable[[Iterable[Row], Drop], Iterator[str]]:
-    module, _, name = task.EXPORTS[format_name].partition(":")
-    writer: Callable[[Iterable[Row], Drop], Iterator[str]] = getattr(importlib.import_module(module), name)
-    return writer
+    return cast(Iterator[str], load_function(get_task(project.task).EXPORTS[format_name])(rows, drop))
 
 
 def label_rows(project_id: int, filters: Filters) -> Iterator[Row]:
