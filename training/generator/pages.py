@@ -101,34 +101,42 @@ def compose(
     return " ".join(sentences)
 
 
-def write_easy_page(random: Random, split: str, *, most: int) -> Page:
-    """A page of 1 to ``most`` facts of one place and no small talk; from four facts on, often with one of another place."""
+def write_contrast_page(random: Random, split: str, *, most: int) -> Page:
+    """A short page without small talk: up to ``most`` facts of one place and, in three of four pages, of another of its sort.
+
+    The other mostly tells of the same things, so that only the name in a question says which of two answers is right.
+    """
     place = make_place(random, split)
     families = random.sample(place.domain.families, random.randint(1, most))
-    sentences = [state(place, family, random, fresh=number == 0) for number, family in enumerate(families)]
-    if most < 4 or random.random() < 0.6:
-        return Page(" ".join(sentences), place, tuple(family.key for family in families))
-    other = make_place(random, split, place.domain)
-    aside = random.choice(place.domain.families)
-    sentences.append(state(other, aside, random))
-    return Page(" ".join(sentences), place, tuple(f.key for f in families), other, (aside.key,))
+    parts, other, aside = [(family, place) for family in families], None, []
+    if random.random() < 0.75:
+        other = make_place(random, split, place.domain)
+        pool = families if random.random() < 0.8 else list(place.domain.families)
+        aside = random.sample(pool, random.randint(1, min(len(pool), most)))
+        parts += [(family, other) for family in aside]
+    random.shuffle(parts)
+    sentences, last = [], None
+    for family, subject in parts:
+        sentences.append(state(subject, family, random, fresh=subject is not last))
+        last = subject
+    return Page(" ".join(sentences), place, tuple(f.key for f in families), other, tuple(f.key for f in aside))
 
 
 def write_page(random: Random, split: str, domain: Domain | None = None) -> Page:
-    """A random page of ``split``: 2 to 10 facts of one place and, in a third of the pages, 1 to 3 of another of its sort.
+    """A random page of ``split``: 2 to 7 facts of one place and, in a third of the pages, 1 or 2 of another of its sort.
 
-    One page in eight goes on about a third place, which makes it long; nothing is asked of that one.
+    One page in sixteen goes on about a third place, which makes it long; nothing is asked of that one.
     """
     place = make_place(random, split, domain)
-    families = random.sample(place.domain.families, random.choice((2, 3, 4, 5, 5, 6, 6, 7, 8, 10)))
+    families = random.sample(place.domain.families, random.choice((2, 3, 3, 4, 4, 5, 5, 6, 6, 7)))
     other: Place | None = None
     aside: tuple[Family, ...] = ()
     if random.random() < 0.35:
         other = make_place(random, split, place.domain)
         pool = families + random.sample(place.domain.families, 3)
-        aside = tuple({family.key: family for family in random.sample(pool, random.choice((1, 2, 3)))}.values())
+        aside = tuple({family.key: family for family in random.sample(pool, random.choice((1, 1, 2)))}.values())
     text = compose(place, families, random, other=other, aside=aside)
-    if random.random() < 0.125:
+    if random.random() < 0.0625:
         third = make_place(random, split, place.domain)
         more = compose(third, random.sample(third.domain.families, random.choice((2, 3, 4))), random)
         text = f"{text} {more}" if random.random() < 0.5 else f"{more} {text}"

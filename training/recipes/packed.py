@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Packed:
     """Rows of one page in one sequence: tokens, their positions, the branch each belongs to (0: the page), the positions
-    that predict a target token and the tokens they should say, and each target token's weight (rows count the same)."""
+    that predict a target token and the tokens they should say, and each target token's weight."""
 
     tokens: list[int]
     positions: list[int]
@@ -45,7 +45,8 @@ def pack(rows: Sequence[Row]) -> Packed:
         end = len(packed.tokens)
         packed.kept.extend(range(end - len(row.labels) - 1, end - 1))
         packed.wanted.extend(row.labels)
-        packed.weights.extend([1 / len(row.labels)] * len(row.labels))
+        # Between "every row counts the same" and "every token does": a list is as much work as it is long.
+        packed.weights.extend([len(row.labels) ** -0.5] * len(row.labels))
     return packed
 
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from training.generator import names
-from training.generator.pages import write_easy_page, write_page
+from training.generator.pages import write_contrast_page, write_page
 from training.generator.rows import ask_page, to_examples
 from training.recipes.packed import Packed, collate, everything, loss, pack
 
@@ -25,26 +25,29 @@ if TYPE_CHECKING:
 class Plan:
     """How the starter is made. ``minutes`` bounds the training alone; ``warm_up`` and ``until`` are shares of them.
 
-    The model completes names it has just read until it does so with a loss below ``copied``. It learns pages of at most
-    ``levels[0]`` facts, then ``levels[1]``, then full ones: the next level comes at a loss below ``learned``, or after ``until``.
-    Every token counts until ``warm_up``, the answers alone from then on.
+    The model completes names it has just read until it does so with a loss below ``copied``. It learns short pages of at most
+    ``levels[0]`` facts of each of two places, then ``levels[1]``, then full ones among which ``short`` of all pages are short:
+    the next level comes at a loss below ``learned``, or after ``until``. Every token counts until ``warm_up``, the answers alone
+    from then on.
     """
 
-    minutes: float = 40.0
+    minutes: float = 120.0
     words: int = 3072
     width: int = 256
     layers: int = 4
     heads: int = 8
     window: int = 512
-    pages: int = 2  # a process and step
-    questions: int = 10  # a page
+    pages: int = 3  # a process and step
+    questions: int = 12  # a page
     rows: int = 6  # of names to copy, a process and step
-    learning_rate: float = 7e-4
+    learning_rate: float = 5e-4
     copied: float = 0.9
     learned: float = 0.25
-    warm_up: float = 0.08
-    levels: tuple[int, ...] = (2, 5)
-    until: tuple[float, ...] = (0.4, 0.6)
+    warm_up: float = 0.04
+    levels: tuple[int, ...] = (1, 3)
+    until: tuple[float, ...] = (0.25, 0.4)
+    short: float = 0.4
+    varied: float = 0.35  # of the questions, in wording, case or punctuation
     processes: int = 2
     seed: int = 7
 
@@ -68,8 +71,11 @@ def question_page(answerer: Any, random: Random, plan: Plan, level: int) -> Pack
     """A page of the level with its questions, encoded as the answerer encodes every training row."""
     while True:
         full = level >= len(plan.levels)
-        page = write_page(random, "train") if full else write_easy_page(random, "train", most=plan.levels[level])
-        asked = ask_page(page, random, count=plan.questions, split="train", varied=0.35 if full else 0.1)
+        if full and random.random() >= plan.short:
+            page = write_page(random, "train")
+        else:
+            page = write_contrast_page(random, "train", most=plan.levels[-1 if full else level])
+        asked = ask_page(page, random, count=plan.questions, split="train", varied=plan.varied if full else 0.1)
         rows = answerer.encode(to_examples(page, asked))
         if len(rows) > 1:
             return pack(rows)
@@ -79,12 +85,11 @@ def next_batch(answerer: Any, plan: Plan, random: Random, stage: "Stage") -> dic
     """The next rows or pages to learn from."""
     if not stage.copies:
         return collate([copy_row(answerer.tokenizer, random) for _ in range(plan.rows)], answerer.padding)
-    count = plan.pages * (1 if stage.level >= len(plan.levels) else 2)
-    pages = [question_page(answerer, random, plan, stage.level) for _ in range(count)]
+    pages = [question_page(answerer, random, plan, stage.level) for _ in range(plan.pages)]
     if stage.fraction < plan.warm_up:
-        # A row of names beside the pages keeps copying alive while the rest of the model finds its feet.
-        pages = [*map(everything, pages), copy_row(answerer.tokenizer, random)]
-    return collate(pages, answerer.padding)
+        pages = [*map(everything, pages)]
+    # A row of names beside the pages keeps copying exact.
+    return collate([*pages, copy_row(answerer.tokenizer, random)], answerer.padding)
 
 
 @dataclass
@@ -168,13 +173,19 @@ class Optimizer:
             distributed.broadcast(matrix.data, src=number % self.count)
 
 
-def train(answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callable[[str], None]) -> None:
-    """One process's share of the training, until the minutes are over; the first saves into ``checkpoint`` every two minutes."""
+def train(
+    answerer: Any, plan: Plan, rank: int, *, checkpoint: Path, say: Callable[[str], None], stage: Stage | None = None
+) -> None:
+    """One process's share of the training, until the minutes are over; the first saves into ``checkpoint`` every two minutes.
+
+    ``stage`` is where to begin: with copying, unless the answerer has learned before.
+    """
     import torch
 
     model = answerer.model.train()
     optimizer = Optimizer(model, plan, rank)
-    random, stage, step, saved, began = Random(f"starter-{plan.seed}-{rank}"), Stage(), 0, 0.0, time.monotonic()
+    random, stage = Random(f"starter-{plan.seed}-{rank}"), stage or Stage()
+    step, saved, began = 0, 0.0, time.monotonic()
     recent: deque[float] = deque(maxlen=25)
     while stage.fraction < 1:
         with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -14,12 +14,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from training.answerers import load_answerer
 from training.generator import names
 from training.generator.pages import write_page
 from training.generator.rows import ask_page, to_examples
 from training.recipes.beginning import write_copying
 from training.recipes.finishing import finish
-from training.recipes.pretraining import Plan, train
+from training.recipes.pretraining import Plan, Stage, train
 from training.tasks import get_task
 
 SEPARATOR = "\u2063"
@@ -94,24 +95,29 @@ def _say(line: str) -> None:
     sys.stderr.flush()
 
 
-def _work(plan: Plan, rank: int, meeting: str, checkpoint: str) -> None:
+def _work(plan: Plan, rank: int, meeting: str, checkpoint: str, start: str) -> None:
     import torch
     from torch import distributed
 
     torch.set_num_threads(1)
     if plan.processes > 1:
         distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=plan.processes)
-    train(build_answerer(plan), plan, rank, checkpoint=Path(checkpoint), say=_say)
+    answerer: Any = load_answerer(Path(start), get_task("qa")) if start else build_answerer(plan)
+    stage = Stage(fraction=plan.warm_up, copies=True, level=len(plan.levels)) if start else Stage()
+    train(answerer, plan, rank, checkpoint=Path(checkpoint), say=_say, stage=stage)
     if plan.processes > 1:
         distributed.destroy_process_group()
 
 
-def run(plan: Plan, checkpoint: Path) -> None:
-    """Train in ``plan.processes`` processes; the weights lie in ``checkpoint`` afterwards."""
+def run(plan: Plan, checkpoint: Path, start: Path | None = None) -> None:
+    """Train in ``plan.processes`` processes, on full pages from the weights in ``start`` if there are some.
+
+    The weights lie in ``checkpoint`` afterwards.
+    """
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         workers = [
-            spawn.Process(target=_work, args=(plan, rank, f"{folder}/meeting", str(checkpoint)))
+            spawn.Process(target=_work, args=(plan, rank, f"{folder}/meeting", str(checkpoint), str(start or "")))
             for rank in range(plan.processes)
         ]
         for worker in workers:
@@ -130,6 +136,7 @@ def main() -> None:
     parser.add_argument(
         "--finish", action="store_true", help="no training: measure the checkpoint and write the folder"
     )
+    parser.add_argument("--start", type=Path, help="go on from this checkpoint instead of from nothing")
     parser.add_argument("--history", default="", help="words for the model card on how these weights came about")
     parser.add_argument("--no-lesson", action="store_true", help="do not measure what sixty labels teach")
     parser.add_argument("--minutes", type=float, default=Plan.minutes, help="how long to train")
@@ -141,7 +148,7 @@ def main() -> None:
     checkpoint = options.checkpoint or options.out.with_name(options.out.name + "-checkpoint")
     plan = replace(Plan(), minutes=options.minutes, seed=options.seed, processes=options.processes)
     if not options.finish:
-        run(plan, checkpoint)
+        run(plan, checkpoint, options.start)
     figures = finish(checkpoint, options.out, plan, history=options.history, lesson=not options.no_lesson)
     print(json.dumps(figures, indent=1))  # noqa: T201 - a command's output
 

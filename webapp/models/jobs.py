@@ -1,0 +1,59 @@
+"""Work in the background and the processes that do it."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.models.base import db, now, one_of
+
+JOB_STATES = ("queued", "leased", "running", "succeeded", "failed", "cancelled")
+ACTIVE_JOB_STATES = JOB_STATES[:3]
+
+
+class Job(db.Model):
+    """Long work in the background. ``lock`` is a name only one active job may hold, such as ``train:3``."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        one_of("state", JOB_STATES),
+        Index(
+            "job_lock_once",
+            "lock",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'leased', 'running')"),
+            postgresql_where=text("state IN ('queued', 'leased', 'running')"),
+        ),
+        Index("job_claim", "state", "priority", "id"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("project.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    lock: Mapped[str | None] = mapped_column(String(80))
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(12), default="queued")
+    priority: Mapped[int] = mapped_column(default=10)  # lower runs first
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    heartbeat_at: Mapped[dt.datetime | None]
+    fraction: Mapped[float] = mapped_column(default=0.0)
+    message: Mapped[str] = mapped_column(default="")
+    error: Mapped[str] = mapped_column(default="")
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    result: Mapped[dict[str, Any] | None]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[dt.datetime] = mapped_column(default=now)
+    started_at: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]
+
+
+class Process(db.Model):
+    """A running web, engine or worker, and when it was last heard of."""
+
+    __tablename__ = "process"
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    pid: Mapped[int]
+    url: Mapped[str] = mapped_column(String(200), default="")
+    state: Mapped[str] = mapped_column(default="")
+    heartbeat_at: Mapped[dt.datetime] = mapped_column(default=now)
