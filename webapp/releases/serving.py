@@ -57,14 +57,14 @@ class LoadedRelease:
     embedder: Any  # None for a task without passages
     index: Any
 
-    def search(self, texts: Sequence[str], *, k: int) -> list[list[Hit]]:
+    def search(self, texts: Sequence[str], *, k: int) -> list[tuple[Hit, ...]]:
         """The ``k`` best passages per text that still exist. Needs an application context."""
         if self.index is None or not texts:
-            return [[] for _ in texts]
+            return [() for _ in texts]
         vectors = self.embedder.encode(list(texts))
         found = self.index.search_many(list(texts), vectors, k=k + SPARE_HITS)
         there = passage_texts([hit.passage for hits in found for hit in hits])
-        return [[hit for hit in hits if hit.passage in there][:k] for hits in found]
+        return [tuple(hit for hit in hits if hit.passage in there)[:k] for hits in found]
 
     def answer(self, texts: Sequence[str], *, k: int) -> list[Answered]:
         """Answers in the order of ``texts``; times are shares of the batch. Needs an application context."""
@@ -80,7 +80,7 @@ class LoadedRelease:
         answered = time.perf_counter()
         share = 1 / max(len(inputs), 1)
         return [
-            Answered(tuple(hits), prediction, (retrieved - began) * share, (answered - retrieved) * share)
+            Answered(hits, prediction, (retrieved - began) * share, (answered - retrieved) * share)
             for hits, prediction in zip(found, predictions, strict=True)
         ]
 
