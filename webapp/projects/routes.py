@@ -71,7 +71,6 @@ def _settings_page(project_id: int, *, errors: dict[str, str] | None = None, sav
         values=request.form,
         errors=errors or {},
         saved=saved,
-        methods=settings.METHODS,
     )
 
 

@@ -10,6 +10,8 @@ from webapp.errors import Invalid
 from webapp.models import Project, Question
 
 METHODS = ("full", "lora")
+STRATEGIES = ("random", "uncertain", "diverse", "uncertain_diverse", "worst_slice", "newest")
+CHOICES = {"method": METHODS, "strategy": STRATEGIES}
 
 
 def setting(default: Any, low: float, high: float, help: str) -> Any:
@@ -25,6 +27,8 @@ class ProjectSettings:
     seed: int = setting(0, 0, 2**31 - 1, "Seed of the splits and of training.")
     epochs: float = setting(4.0, 0.01, 1000.0, "How often training goes through all examples.")
     method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
+    strategy: str = setting("random", 0, 0, "In which order the queue is served: " + ", ".join(STRATEGIES) + ".")
+    blind: float = setting(0.1, 0.0, 1.0, "Share of questions served without the model's answer; 0 serves none so.")
 
 
 def read(project: Project) -> ProjectSettings:
@@ -33,9 +37,12 @@ def read(project: Project) -> ProjectSettings:
 
 
 def documented(project: Project) -> list[dict[str, Any]]:
-    """Name, value, bounds and help of every setting, for the page and the command line."""
+    """Name, value, bounds, choices and help of every setting, for the page and the command line."""
     values = asdict(read(project))
-    return [{"name": item.name, "value": values[item.name], **item.metadata} for item in fields(ProjectSettings)]
+    return [
+        {"name": item.name, "value": values[item.name], "choices": CHOICES.get(item.name, ()), **item.metadata}
+        for item in fields(ProjectSettings)
+    ]
 
 
 def _clean(name: str, value: Any) -> Any:
@@ -44,9 +51,10 @@ def _clean(name: str, value: Any) -> Any:
         raise Invalid(
             f"{name} is not a project setting; known are {', '.join(one.name for one in fields(ProjectSettings))}."
         )
-    if name == "method":
-        if value not in METHODS:
-            raise Invalid(f"method must be full or lora, not {value!r}.", {name: "Choose full or lora."})
+    if name in CHOICES:
+        if value not in CHOICES[name]:
+            known = f"{', '.join(CHOICES[name][:-1])} or {CHOICES[name][-1]}"
+            raise Invalid(f"{name} must be {known}, not {value!r}.", {name: f"Choose {known}."})
         return value
     low, high = item.metadata["low"], item.metadata["high"]
     kind = "whole number" if item.type is int else "number"
