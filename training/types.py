@@ -41,7 +41,8 @@ class Target:
 class Example:
     """One training row: one input text, at most one passage, one target.
 
-    ``kind`` is ``accept``, ``correct``, ``negative`` or ``rehearsal``; ``label`` the id of the label behind it (None for rehearsal).
+    ``kind`` is ``accept``, ``correct``, ``negative``, ``reject`` (then ``weight`` is below zero: the target is not to be said) or
+    ``rehearsal``; ``label`` the id of the label behind it (None for rehearsal).
     """
 
     text: str
@@ -49,6 +50,18 @@ class Example:
     target: Target
     weight: float = 1.0
     kind: str = "accept"
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Preference:
+    """A person put ``chosen`` in the place of ``rejected``, which a model had said, as the answer to ``text`` from ``passage``."""
+
+    text: str
+    passage: str
+    chosen: Target
+    rejected: Target
+    weight: float = 1.0
     label: int | None = None
 
 

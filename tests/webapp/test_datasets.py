@@ -1,25 +1,28 @@
 """Labels become rows in one place; a frozen dataset is whole, fingerprinted and leaks nothing; the page shows the exact rows."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from tests.webapp.labelled import CASES, LUNA, Labelled, decide, make_labelled, make_question
+from tests.webapp.labelled import CASES, LUNA, SOL, Labelled, decide, make_labelled, make_question
 from training.artefact import DamagedArtefact, verify
 from training.split import split_of
 from webapp import home
 from webapp.datasets import freeze as freezing
+from webapp.datasets import service
 from webapp.datasets.examples import locate
-from webapp.datasets.files import read_evaluation, read_train
+from webapp.datasets.files import read_evaluation, read_lines, read_preferences, read_rejects, read_train
 from webapp.datasets.rehearsal import choose_rehearsal, read_rehearsal
 from webapp.datasets.service import build_examples
 from webapp.db import write
 from webapp.errors import Damaged
-from webapp.models import DatasetLabel, Document, Person, Project, Question, db, now
+from webapp.models import Dataset, DatasetLabel, Document, Label, Person, Project, Question, db, now
 
 
 @pytest.fixture
@@ -101,14 +104,17 @@ def test_a_frozen_dataset_holds_no_question_in_two_splits(labelled: Labelled, ba
 def test_every_used_label_is_named_with_its_split_and_kind(labelled: Labelled, base: Path):
     dataset = freezing.freeze(labelled.project)
     links = db.session.scalars(select(DatasetLabel).where(DatasetLabel.dataset_id == dataset.id)).all()
-    used = {link.label_id: (link.kind, link.split) for link in links}
-    assert set(used) == {labelled.by_verdict[name] for name in ("correct", "accept", "wrong_passage", "unanswerable")}
-    assert used[labelled.by_verdict["correct"]] == ("correct", split_of(CASES["correct"]))
+    used: dict[int, set[str]] = {}
+    for link in links:
+        used.setdefault(link.label_id, set()).add(link.kind)
+    label = labelled.by_verdict
+    assert used == {
+        label["correct"]: {"correct", "preference", "triple"}, label["accept"]: {"accept", "triple"}, label["wrong_answer"]: {"reject"},
+        label["wrong_passage"]: {"negative"}, label["unanswerable"]: {"negative"},
+    }  # fmt: skip
+    assert {link.split for link in links if link.label_id == label["correct"]} == {split_of(CASES["correct"])}
     summary = json.loads((home.absolute(dataset.path) / "dataset.json").read_text())
-    assert {row["label"] for row in summary["left_out"]} == {
-        labelled.by_verdict["wrong_answer"],
-        labelled.by_verdict["skip"],
-    }
+    assert {row["label"] for row in summary["left_out"]} == {label["skip"]}
     assert dataset.counts["negative"] == 3  # unanswerable, wrong passage and the wrong answer without a correction
 
 
@@ -179,8 +185,8 @@ def test_the_page_shows_the_exact_rows_the_label_behind_each_and_what_is_left_ou
     assert CASES["unanswerable"] in negatives
     assert CASES["accept"] not in negatives
     left_out = client.get(f"{address}?kind=left_out").text
-    assert "counted as a negative" in left_out
-    assert CASES["wrong_answer"] in left_out
+    assert "The question was skipped." in left_out
+    assert CASES["skip"] in left_out
 
 
 def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(
@@ -190,7 +196,7 @@ def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(
     decide(labelled.questions["accept"], labelled.person, "unanswerable", version=1)
     page = client.get(f"/p/{labelled.project.id}/dataset/{dataset.id}").text
     assert dataset.fingerprint in page
-    assert page.count("edited or undone since") == 1
+    assert page.count("edited or undone since") == 2  # as an accepted answer and as a triple
 
 
 def test_the_pages_refuse_strangers_and_missing_rows(client: FlaskClient, anonymous: FlaskClient, labelled: Labelled):
@@ -200,3 +206,85 @@ def test_the_pages_refuse_strangers_and_missing_rows(client: FlaskClient, anonym
     assert client.get(f"{address}/999").status_code == 404
     assert client.post(address).status_code == 405
     assert client.get(f"{address}?kind=nonsense&page=99").status_code == 200
+
+
+def read(dataset: Dataset, name: str) -> list[dict[str, Any]]:
+    return read_lines(home.absolute(dataset.path) / f"{name}.jsonl")
+
+
+def test_a_frozen_dataset_holds_the_rows_of_every_kind(labelled: Labelled, base: Path):
+    dataset = freezing.freeze(labelled.project)
+    [preference] = read(dataset, "preferences")
+    assert preference == {
+        "text": CASES["correct"], "passage": LUNA, "chosen": "=9 am", "start": LUNA.index("=9 am"), "rejected": "8 am", "weight": 1.0,
+        "label": labelled.by_verdict["correct"], "split": split_of(CASES["correct"]),
+    }  # fmt: skip
+    [reject] = read(dataset, "rejects")
+    assert (reject["text"], reject["passage"], reject["rejected"]) == (CASES["wrong_answer"], SOL, "8 am")
+    assert reject["weight"] == -0.1
+    triples = {row["label"]: row for row in read(dataset, "triples")}
+    assert triples[labelled.by_verdict["correct"]] == {
+        "text": CASES["correct"], "positive": LUNA, "positive_id": labelled.luna.id, "negatives": [SOL],
+        "negative_ids": [labelled.sol.id], "label": labelled.by_verdict["correct"], "split": split_of(CASES["correct"]),
+    }  # fmt: skip
+    assert set(triples) == {labelled.by_verdict["correct"], labelled.by_verdict["accept"]}
+    assert (dataset.counts["preferences"], dataset.counts["rejects"], dataset.counts["triples"]) == (1, 1, 2)
+
+
+def test_the_rows_of_every_kind_are_read_back_as_they_were_written(labelled: Labelled, base: Path):
+    dataset = freezing.freeze(labelled.project)
+    folder = home.absolute(dataset.path)
+    triples = service.read_triples(dataset)
+    assert set(triples) == {"train", "validation", "test"}
+    assert [asdict(row) for rows in triples.values() for row in rows] == [
+        {**row, "negatives": tuple(row["negatives"]), "negative_ids": tuple(row["negative_ids"])}
+        for split in triples for row in read(dataset, "triples") if row["split"] == split
+    ]  # fmt: skip
+    [preference] = read_preferences(folder, split_of(CASES["correct"]))
+    assert (preference.chosen.text, preference.rejected.text, preference.rejected.answerable) == ("=9 am", "8 am", True)
+    [reject] = read_rejects(folder, split_of(CASES["wrong_answer"]))
+    assert (reject.target.text, reject.weight, reject.kind) == ("8 am", -0.1, "reject")
+    (folder / "triples.jsonl").write_text("")
+    with pytest.raises(DamagedArtefact):
+        service.read_triples(dataset)
+
+
+def test_a_deleted_document_is_reported_and_its_label_still_teaches_the_answerer(labelled: Labelled, base: Path):
+    with write() as session:
+        session.get_one(Document, labelled.luna.document_id).deleted_at = now()
+    dataset = freezing.freeze(labelled.project)
+    assert not read(dataset, "triples")
+    assert dataset.counts["accept"] == dataset.counts["correct"] == 1
+    summary = json.loads((home.absolute(dataset.path) / "dataset.json").read_text())
+    assert {row["label"] for row in summary["left_out"] if "was deleted" in row["reason"]} == {
+        labelled.by_verdict["correct"],
+        labelled.by_verdict["accept"],
+    }
+
+
+@pytest.mark.parametrize("verdict", ["accept", "wrong_answer", "wrong_passage", "unanswerable", "skip"])
+def test_labels_of_one_kind_only_freeze_into_the_rows_they_give(
+    app: Flask, project: Project, person: Person, base: Path, verdict: str
+):
+    labelled = make_labelled(project, person)
+    with write() as session:
+        session.execute(update(Label).values(verdict="skip", reject_reason=None))
+    question = make_question(project, "The only one?", labelled.release, (labelled.luna, labelled.sol))
+    decide(question, person, verdict)
+    dataset = freezing.freeze(project)
+    kinds = {
+        "accept": {"accept", "triple"}, "wrong_answer": {"reject"}, "wrong_passage": {"negative"}, "unanswerable": {"negative"},
+        "skip": set(),
+    }  # fmt: skip
+    links = db.session.scalars(select(DatasetLabel.kind).where(DatasetLabel.dataset_id == dataset.id))
+    assert set(links) == kinds[verdict]
+
+
+def test_a_correction_that_stands_in_no_passage_keeps_its_row_without_a_place(labelled: Labelled):
+    text = next(text for text in (f"How many seats on day {i}?" for i in range(20)) if split_of(text) == "train")
+    question = make_question(labelled.project, text, labelled.release, (labelled.luna, labelled.sol))
+    label = decide(question, labelled.person, "correct", text="forty")
+    built = build_examples(labelled.project)
+    [example] = [example for example in built.train if example.label == label]
+    assert (example.target.text, example.target.start) == ("forty", None)
+    assert label not in {use.label for use in built.uses() if use.kind == "triple"}

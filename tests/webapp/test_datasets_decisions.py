@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from webapp.datasets.decisions import Decided, Judged, decide
 
 
@@ -44,11 +46,68 @@ def test_an_unanswerable_question_is_a_negative_row():
     assert (row.kind, row.answerable, row.text, row.is_passage_only) == ("negative", False, "", False)
 
 
-def test_a_wrong_answer_without_a_correction_and_a_skip_have_no_row_and_say_why():
+def test_a_wrong_answer_of_which_nothing_was_shown_and_a_skip_have_no_row_and_say_why():
     result = decided(judged(1, "wrong_answer"), judged(2, "skip", question=2))
     assert not result.rows
+    assert not result.rejects
     assert [out.kind for out in result.left_out] == ["wrong_answer", "skip"]
     assert "counted as a negative" in result.left_out[0].reason
+
+
+def test_a_wrong_answer_is_a_small_push_away_from_what_was_shown_in_the_passage_it_was_read_in():
+    result = decided(judged(1, "wrong_answer", shown_text="8 am", passage=8))
+    [row] = result.rejects
+    assert (row.kind, row.text, row.passage, row.weight) == ("reject", "8 am", 5, -0.1)
+    assert not result.rows
+    assert not result.left_out
+    assert result.lookups[0].chosen == ((1, 8),)
+
+
+@pytest.mark.parametrize(("given", "becomes"), [(1.0, -0.1), (0.5, -0.05), (-0.1, -0.1), (-1.0, -1.0)])
+def test_a_labels_own_weight_scales_the_push_or_is_the_push(given: float, becomes: float):
+    [row] = decided(judged(1, "wrong_answer", shown_text="8 am", weight=given)).rejects
+    assert row.weight == pytest.approx(becomes)
+
+
+def test_a_labels_weight_goes_into_its_rows():
+    result = decided(judged(1, "correct", weight=0.5, shown_text="8 am"), judged(2, "wrong_passage", question=2, weight=0.25))
+    assert [row.weight for row in (*result.rows, *result.preferences)] == [0.5, 0.25, 0.5]
+
+
+def test_a_correction_is_also_preferred_to_the_answer_that_was_shown():
+    result = decided(judged(1, "correct", passage=8, start=3, shown_text="8 am"))
+    [row], [preference] = result.rows, result.preferences
+    assert (row.kind, row.rejected) == ("correct", None)
+    assert (preference.kind, preference.text, preference.rejected, preference.passage) == ("preference", "9 am", "8 am", 8)
+
+
+def test_a_correction_of_a_refusal_is_preferred_to_the_refusal():
+    [preference] = decided(judged(1, "correct", shown_text="")).preferences
+    assert preference.rejected == ""
+
+
+@pytest.mark.parametrize("changes", [{"answer": None}, {"shown_text": "9 AM."}])
+def test_a_correction_of_nothing_or_of_letter_case_alone_is_no_preference(changes: dict[str, Any]):
+    assert not decided(judged(1, "correct", **changes)).preferences
+
+
+def test_an_accepted_answer_that_a_newer_label_calls_wrong_is_contradicted_and_the_other_way_round():
+    newer_reject = decided(judged(1, text="9 am"), judged(2, "wrong_answer", shown_text="9 AM"))
+    assert not newer_reject.rows
+    assert [row.label for row in newer_reject.rejects] == [2]
+    assert [(out.label, out.kind) for out in newer_reject.left_out] == [(1, "contradicted")]
+    newer_accept = decided(judged(1, "wrong_answer", shown_text="9 AM"), judged(2, text="9 am"))
+    assert [row.label for row in newer_accept.rows] == [2]
+    assert not newer_accept.rejects
+    assert [(out.label, out.kind) for out in newer_accept.left_out] == [(1, "contradicted")]
+
+
+def test_a_rejected_answer_does_not_contradict_another_one_and_two_who_reject_it_agree():
+    result = decided(
+        judged(1, "wrong_answer", shown_text="8 am"), judged(2, "wrong_answer", shown_text="8 am"), judged(3, "correct", shown_text="8 am")
+    )  # fmt: skip
+    assert [row.label for row in (*result.rows, *result.rejects)] == [3, 2]
+    assert [(out.label, out.kind) for out in result.left_out] == [(1, "agrees")]
 
 
 def test_of_two_labels_that_contradict_each_other_the_newest_wins_and_the_other_is_reported():

@@ -1,18 +1,21 @@
 """Which labels teach what, and which are left out and why. Pure: it sees no database and no passage text.
 
-An answer (``accept``, ``correct``) is a supervised row; ``unanswerable`` and ``wrong_passage`` say that a passage does not answer
-the question; a wrong answer without a correction is counted as a negative but has no row yet; a skip teaches nothing.
+One label can give several rows. An answer (``accept``, ``correct``) is a supervised row; ``unanswerable`` and ``wrong_passage``
+say that a passage does not answer the question (``negative``); a correction is also a ``preference`` over the answer that was
+shown; a wrong answer without a correction is a ``reject``: that answer is not to be given; and what a question's labels say
+about its passages is a ``Lookup``, from which ``triples.py`` makes the retriever's rows. A skip teaches nothing.
 On one question the newest judgement wins: older ones that say something else are left out and reported.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from training.split import split_of
 
+REJECT_WEIGHT = -0.1  # of an answer that is wrong, beside 1 for one that is right (Li et al. 2022, feedback after deployment)
 REASONS = {
     "skip": "The question was skipped.",
-    "wrong_answer": "A wrong answer without a correction: counted as a negative, but there is no right answer to learn from yet.",
+    "wrong_answer": "A wrong answer without a correction, and no answer in words was shown with a passage: counted as a negative, but there is nothing to learn from.",
     "contradicted": "It contradicts the newer label {newer} on the same question; the newest wins.",
     "agrees": "It says the same as the newer label {newer}; its wording counts as one more right answer in the evaluation.",
     "no_text": "The right answer is empty.",
@@ -35,6 +38,8 @@ class Judged:
     answer: int | None
     read_passage: int | None
     first_passage: int | None
+    weight: float = 1.0
+    shown_text: str = ""  # "" when nothing, or "not answerable", was shown
 
     @property
     def decision(self) -> str:
@@ -42,14 +47,17 @@ class Judged:
 
     @property
     def judged_passage(self) -> int | None:
-        """The passage the verdict speaks of: for an answer the chosen one, for a rejected passage the one that was read."""
+        """The passage the verdict speaks of: for an answer the chosen one, for what is rejected the one that was read."""
         shown = self.read_passage or self.first_passage
-        return shown or self.passage if self.decision == "wrong_passage" else self.passage or shown
+        return shown or self.passage if self.decision in ("wrong_passage", "wrong_answer") else self.passage or shown
 
 
 @dataclass(frozen=True)
 class Row:
-    """One example to be. ``also_right`` are other people's wordings; ``ruled_out`` the passages a label says are wrong."""
+    """One example to be. ``also_right`` are other people's wordings; ``ruled_out`` the passages a label says are wrong.
+
+    In a ``preference`` the ``text`` is preferred to ``rejected``; in a ``reject`` the ``text`` is what must not be said.
+    """
 
     label: int
     question: int
@@ -65,6 +73,25 @@ class Row:
     also_right: tuple[str, ...] = ()
     ruled_out: tuple[int, ...] = ()
     is_passage_only: bool = False  # speaks of this passage alone, not of the question
+    weight: float = 1.0
+    rejected: str | None = None
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What a question's labels say about where its answer stands, the newest label first.
+
+    ``answered`` is the row whose passage has the answer; ``chosen`` and ``ruled_out`` are (label, passage) of passages a person
+    named as the right one or rejected; ``shown`` the answers whose passages were before them.
+    """
+
+    question: int
+    question_text: str
+    split: str
+    answered: Row | None
+    chosen: tuple[tuple[int, int], ...]
+    ruled_out: tuple[tuple[int, int], ...]
+    shown: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -78,8 +105,24 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Decided:
+    """``rows`` are the supervised ones and the negatives: one question's rows are in one split, whatever their kind."""
+
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...]
+    preferences: tuple[Row, ...] = ()
+    rejects: tuple[Row, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+
+
+@dataclass
+class _Judgements:
+    """One question's labels sorted into those that count and those that do not, the newest first."""
+
+    winner: Judged | None = None
+    pairs: dict[int | None, Judged] = field(default_factory=dict)  # rejected passages
+    refused: dict[str, Judged] = field(default_factory=dict)  # rejected answers, by their words
+    wordings: dict[str, None] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def decide(judged: Iterable[Judged], *, uses_passages: bool) -> Decided:
@@ -88,67 +131,102 @@ def decide(judged: Iterable[Judged], *, uses_passages: bool) -> Decided:
     for label in judged:
         by_question.setdefault(label.question, []).append(label)
     rows: list[Row] = []
+    preferences: list[Row] = []
+    rejects: list[Row] = []
+    lookups: list[Lookup] = []
     left_out: list[LeftOut] = []
     for labels in by_question.values():
-        _decide_question(sorted(labels, key=lambda label: -label.label), uses_passages, rows, left_out)
-    return Decided(tuple(rows), tuple(left_out))
+        found = _judge_question(sorted(labels, key=lambda label: -label.label), uses_passages)
+        answer = _answer_row(found.winner, found) if found.winner is not None else None
+        if answer is not None and found.winner is not None:
+            rows.append(answer)
+            preferences.extend(_preference(answer, found.winner))
+        rows.extend(_pair_row(pair) for pair in found.pairs.values())
+        rejects.extend(_reject_row(label) for label in found.refused.values())
+        if uses_passages:
+            lookups.append(_lookup(found, answer, labels))
+        left_out.extend(found.left_out)
+    return Decided(tuple(rows), tuple(left_out), tuple(preferences), tuple(rejects), tuple(lookups))
 
 
-def _decide_question(labels: list[Judged], uses_passages: bool, rows: list[Row], left_out: list[LeftOut]) -> None:
-    winner: Judged | None = None
-    pairs: dict[int | None, Judged] = {}
-    wordings: list[str] = []
+def _judge_question(labels: list[Judged], uses_passages: bool) -> _Judgements:
+    found = _Judgements()
     for label in labels:
         reason = _unusable(label, uses_passages)
-        rival = None if reason else _rival(label, winner, pairs)
+        rival = None if reason else _rival(label, found)
         if reason:
-            left_out.append(_leave_out(label, reason))
+            found.left_out.append(_leave_out(label, reason))
         elif rival is not None:
-            agrees = _agree(label, rival)
-            left_out.append(_leave_out(label, "agrees" if agrees else "contradicted", rival.label))
+            agrees = label.decision == rival.decision == "wrong_answer" or _agree(label, rival)
+            found.left_out.append(_leave_out(label, "agrees" if agrees else "contradicted", rival.label))
             if agrees and label.text and label.text != rival.text:
-                wordings.append(label.text)
+                found.wordings[label.text] = None
         elif label.decision == "wrong_passage":
-            pairs[label.judged_passage] = label
+            found.pairs[label.judged_passage] = label
+        elif label.decision == "wrong_answer":
+            found.refused[_plain(label.shown_text)] = label
         else:
-            winner = label
-    if winner is not None:
-        rows.append(_answer_row(winner, tuple(dict.fromkeys(wordings)), tuple(p for p in pairs if p is not None)))
-    rows.extend(_pair_row(pair) for pair in pairs.values())
+            found.winner = label
+    return found
 
 
 def _unusable(label: Judged, uses_passages: bool) -> str | None:
-    if label.decision in ("skip", "wrong_answer"):
+    if label.decision == "skip":
         return label.decision
+    has_passage = label.judged_passage is not None or not uses_passages
+    if label.decision == "wrong_answer":
+        # "Not answerable" was said of all the passages together: no single one of them can be taught the opposite.
+        return None if label.shown_text.strip() and has_passage else label.decision
     if label.verdict == "correct" and not label.text.strip():
         return "no_text"
-    if uses_passages and label.judged_passage is None:
-        return "no_passage"
-    return None
+    return None if has_passage else "no_passage"
 
 
-def _rival(label: Judged, winner: Judged | None, pairs: dict[int | None, Judged]) -> Judged | None:
-    """The newer label that speaks of the same thing: the question as a whole, or this very passage for it."""
-    same_passage = pairs.get(label.judged_passage)
+def _rival(label: Judged, found: _Judgements) -> Judged | None:
+    """The newer label that speaks of the same thing: the question as a whole, this very passage for it, or this very answer."""
+    winner = found.winner
+    if label.decision == "wrong_answer":
+        is_right = winner is not None and _plain(winner.text) == _plain(label.shown_text)
+        return found.refused.get(_plain(label.shown_text)) or (winner if is_right else None)
+    same_passage = found.pairs.get(label.judged_passage)
     if label.decision == "wrong_passage":
         return same_passage or (winner if winner and winner.judged_passage == label.judged_passage else None)
-    return winner or (same_passage if label.text.strip() else None)
+    return winner or ((same_passage or found.refused.get(_plain(label.text))) if label.text.strip() else None)
 
 
 def _agree(one: Judged, other: Judged) -> bool:
     """Both say "not answerable", or both give one answer but for case, spacing and a full stop."""
-    first, second = (" ".join(label.text.casefold().split()).strip(" .!") for label in (one, other))
-    return first == second
+    return "wrong_answer" not in (one.decision, other.decision) and _plain(one.text) == _plain(other.text)
 
 
-def _answer_row(label: Judged, also_right: tuple[str, ...], ruled_out: tuple[int, ...]) -> Row:
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split()).strip(" .!")
+
+
+def _answer_row(label: Judged, found: _Judgements) -> Row:
     return Row(
         label=label.label, question=label.question, question_text=label.question_text,
         kind="negative" if label.decision == "unanswerable" else label.verdict,
         text=label.text if label.decision != "unanswerable" else "",
         answerable=label.decision != "unanswerable" and bool(label.text.strip()),
         passage=label.judged_passage, passage_chosen=label.passage is not None, start=label.start, answer=label.answer,
-        split=split_of(label.question_text), also_right=also_right, ruled_out=ruled_out,
+        split=split_of(label.question_text), also_right=tuple(found.wordings),
+        ruled_out=tuple(passage for passage in found.pairs if passage is not None), weight=label.weight,
+    )  # fmt: skip
+
+
+def _preference(answer: Row, label: Judged) -> list[Row]:
+    """A correction is preferred to what was shown; nothing is preferred to an answer that says the same in other letters."""
+    if label.decision != "correct" or label.answer is None or _plain(label.shown_text) == _plain(label.text):
+        return []
+    return [replace(answer, kind="preference", rejected=label.shown_text, also_right=())]
+
+
+def _reject_row(label: Judged) -> Row:
+    return Row(
+        label=label.label, question=label.question, question_text=label.question_text, kind="reject", text=label.shown_text,
+        answerable=True, passage=label.judged_passage, passage_chosen=True, start=None, answer=label.answer,
+        split=split_of(label.question_text), weight=label.weight if label.weight < 0 else REJECT_WEIGHT * label.weight,
     )  # fmt: skip
 
 
@@ -156,7 +234,19 @@ def _pair_row(label: Judged) -> Row:
     return Row(
         label=label.label, question=label.question, question_text=label.question_text, kind="negative", text="",
         answerable=False, passage=label.judged_passage, passage_chosen=True, start=None,
-        answer=label.answer, split=split_of(label.question_text), is_passage_only=True,
+        answer=label.answer, split=split_of(label.question_text), is_passage_only=True, weight=label.weight,
+    )  # fmt: skip
+
+
+def _lookup(found: _Judgements, answer: Row | None, labels: list[Judged]) -> Lookup:
+    overruled = {out.label for out in found.left_out if out.kind != "wrong_answer"}
+    counted = [label for label in labels if label.label not in overruled]
+    chosen = [(label.label, label.passage) for label in counted if label.verdict == "reject" and label.passage is not None]
+    return Lookup(
+        question=labels[0].question, question_text=labels[0].question_text, split=split_of(labels[0].question_text),
+        answered=answer, chosen=tuple(chosen),
+        ruled_out=tuple((label.label, passage) for passage, label in found.pairs.items() if passage is not None),
+        shown=tuple(label.answer for label in counted if label.answer is not None),
     )  # fmt: skip
 
 

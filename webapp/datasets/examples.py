@@ -4,16 +4,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from training.types import Example, Gold, Target
+from training.types import Example, Gold, Preference, Target
 from webapp.datasets.decisions import Row
 
 
 @dataclass(frozen=True)
 class Texts:
-    """What rows point at: passage texts by id, and the passage ids each answer was shown with, best first."""
+    """What rows point at: passage texts by id, the passage ids each answer was shown with, best first, and which of the passages
+    left the corpus since with their document."""
 
     passages: Mapping[int, str]
     shown: Mapping[int, Sequence[int]]
+    deleted: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,14 @@ def to_example(row: Row, texts: Texts) -> Example:
         row.answerable,
         locate(row.text, passage, row.start) if row.answerable else None,
     )
-    return Example(row.question_text, passage, target, kind=row.kind, label=row.label)
+    return Example(row.question_text, passage, target, row.weight, row.kind, row.label)
+
+
+def to_preference(row: Row, texts: Texts) -> Preference:
+    """The correction as what is right, the shown answer ("" for "not answerable") as what is not, both for the right passage."""
+    example = to_example(row, texts)
+    rejected = Target(row.rejected or "", bool(row.rejected), locate(row.rejected or "", example.passage))
+    return Preference(example.text, example.passage, example.target, rejected, row.weight, row.label)
 
 
 def to_evaluation(row: Row, texts: Texts) -> Evaluation:

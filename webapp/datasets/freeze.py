@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,15 @@ from training.split import split_of
 from training.tasks import get_task
 from training.types import Gold
 from webapp import home
-from webapp.datasets.decisions import Decided
 from webapp.datasets.examples import Evaluation
-from webapp.datasets.files import evaluation_to_json, example_to_json, fingerprint_of, write_lines
+from webapp.datasets.files import (
+    evaluation_to_json,
+    example_to_json,
+    fingerprint_of,
+    preference_to_json,
+    reject_to_json,
+    write_lines,
+)  # fmt: skip
 from webapp.datasets.rehearsal import choose_rehearsal, read_rehearsal
 from webapp.datasets.service import Built, build_examples, count_kinds
 from webapp.db import write
@@ -41,14 +48,13 @@ def freeze(project: Project, *, seed: int = 0) -> Dataset:
     with writing(place, kind="dataset", about=about) as folder:
         for name, lines in files.items():
             write_lines(folder / f"{name}.jsonl", lines)
-        _write_summary(folder, built.decided, {**about, "prompt_version": get_task(project.task).PROMPT_VERSION})
+        _write_summary(folder, built, {**about, "prompt_version": get_task(project.task).PROMPT_VERSION})
     with write() as session:
         dataset = Dataset(project_id=project.id, path=home.relative(place), fingerprint=fingerprint, counts=counts)
         session.add(dataset)
         session.flush()
         links = [
-            {"dataset_id": dataset.id, "label_id": row.label, "split": row.split, "kind": row.kind}
-            for row in built.decided.rows
+            {"dataset_id": dataset.id, "label_id": use.label, "split": use.split, "kind": use.kind} for use in built.uses()
         ]
         if links:
             session.execute(insert(DatasetLabel), links)
@@ -70,8 +76,11 @@ def _rows(project: Project, built: Built) -> tuple[dict[str, list[dict[str, Any]
     files = {
         "train": [example_to_json(example) for example in (*built.train, *rehearsal)],
         **{split: [evaluation_to_json(row) for row in rows] for split, rows in evaluation.items()},
+        "preferences": [preference_to_json(preference, split) for split, preference in built.preferences],
+        "rejects": [reject_to_json(example, split) for split, example in built.rejects],
+        "triples": [asdict(found.triple) for found in built.triples],
     }
-    counts = count_kinds(built.decided) | {name: len(rows) for name, rows in files.items()}
+    counts = count_kinds(built.decided, built.triples, built.left_out) | {name: len(rows) for name, rows in files.items()}
     return files, counts | {"rehearsal": len(rehearsal), "gold": sum(len(rows) for rows in gold.values())}
 
 
@@ -116,12 +125,12 @@ def _shown_texts(answer_id: int | None) -> tuple[str, ...]:
     return tuple(db.session.scalars(statement))
 
 
-def _write_summary(folder: Path, decided: Decided, about: dict[str, Any]) -> None:
+def _write_summary(folder: Path, built: Built, about: dict[str, Any]) -> None:
     summary = {
         **about,
         "split_rule": SPLIT_RULE,
-        "labels": [{"label": row.label, "split": row.split, "kind": row.kind} for row in decided.rows],
-        "left_out": [{"label": out.label, "kind": out.kind, "reason": out.reason} for out in decided.left_out],
+        "labels": [asdict(use) for use in built.uses()],
+        "left_out": [{"label": out.label, "kind": out.kind, "reason": out.reason} for out in built.left_out],
     }
     (folder / "dataset.json").write_text(
         json.dumps(summary, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8"

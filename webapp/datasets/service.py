@@ -8,24 +8,65 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
+from training.artefact import verify
 from training.tasks import Task, get_task
-from training.types import Example
-from webapp.datasets.decisions import Decided, Judged, LeftOut, Row, decide
-from webapp.datasets.examples import Evaluation, Texts, passage_of, to_evaluations, to_example
+from training.types import Example, Preference
+from webapp import home
+from webapp.datasets import files
+from webapp.datasets.decisions import Decided, Judged, LeftOut, Lookup, Row, decide
+from webapp.datasets.examples import Evaluation, Texts, passage_of, to_evaluations, to_example, to_preference
+from webapp.datasets.files import SPLITS
+from webapp.datasets.triples import Found, Triple, to_triple
 from webapp.label import service as label_service
-from webapp.models import Answer, AnswerPassage, Dataset, DatasetLabel, Iteration, Label, Passage, Project, Question, db
+from webapp.models import (
+    Answer,
+    AnswerPassage,
+    Dataset,
+    DatasetLabel,
+    Document,
+    Iteration,
+    Label,
+    Passage,
+    Project,
+    Question,
+    db,
+)  # fmt: skip
 
 _CHUNK = 500
 
 
 @dataclass(frozen=True)
+class Use:
+    """One kind of row that a label gave, and the split it is in."""
+
+    label: int
+    split: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Built:
-    """Everything the labels give, before rehearsal rows are mixed in."""
+    """Everything the labels give, before rehearsal rows are mixed in. ``preferences`` and ``rejects`` come with their splits."""
 
     decided: Decided
     train: tuple[Example, ...]
     validation: tuple[Evaluation, ...]
     test: tuple[Evaluation, ...]
+    preferences: tuple[tuple[str, Preference], ...]
+    rejects: tuple[tuple[str, Example], ...]
+    triples: tuple[Found, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def uses(self) -> tuple[Use, ...]:
+        return uses_of(self.decided, self.triples)
+
+
+def uses_of(decided: Decided, triples: Iterable[Found]) -> tuple[Use, ...]:
+    rows = (*decided.rows, *decided.preferences, *decided.rejects)
+    return (
+        *(Use(row.label, row.split, row.kind) for row in rows),
+        *(Use(label, found.triple.split, "triple") for found in triples for label in found.labels),
+    )
 
 
 @dataclass(frozen=True)
@@ -57,7 +98,8 @@ def judged_labels(project_id: int) -> list[Judged]:
         .outerjoin(first, (first.answer_id == Label.answer_id) & (first.rank == 1))
         .with_only_columns(
             Label.id, Label.question_id, Question.text, Label.verdict, Label.reject_reason, Label.text,
-            Label.passage_id, Label.start, Label.answer_id, Answer.passage_id, first.passage_id,
+            Label.passage_id, Label.start, Label.answer_id, Answer.passage_id, first.passage_id, Label.weight,
+            func.coalesce(Answer.text, ""),
             maintain_column_froms=True,
         )
         .order_by(None)
@@ -70,10 +112,13 @@ def decide_labels(project: Project) -> Decided:
     return decide(judged_labels(project.id), uses_passages=get_task(project.task).USES_PASSAGES)
 
 
-def load_texts(rows: Sequence[Row]) -> Texts:
-    shown = _shown_passages({row.answer for row in rows if row.answer is not None})
+def load_texts(rows: Sequence[Row], lookups: Sequence[Lookup] = ()) -> Texts:
+    answers = {row.answer for row in rows if row.answer is not None}
+    shown = _shown_passages(answers.union(*(lookup.shown for lookup in lookups)))
     wanted = {row.passage for row in rows if row.passage is not None}
-    return Texts(_passage_texts(wanted.union(*shown.values())), shown)
+    named = {passage for lookup in lookups for _, passage in (*lookup.chosen, *lookup.ruled_out)}
+    texts, deleted = _passage_texts(wanted.union(named, *shown.values()))
+    return Texts(texts, shown, deleted)
 
 
 def _shown_passages(answers: Iterable[int]) -> dict[int, list[int]]:
@@ -89,16 +134,17 @@ def _shown_passages(answers: Iterable[int]) -> dict[int, list[int]]:
     return shown
 
 
-def _passage_texts(ids: Iterable[int]) -> dict[int, str]:
+def _passage_texts(ids: Iterable[int]) -> tuple[dict[int, str], frozenset[int]]:
+    """Texts by id, and which of them are no longer part of the corpus."""
     texts: dict[int, str] = {}
+    deleted: set[int] = set()
     for chunk in _chunks(ids):
-        texts.update(
-            {
-                row[0]: row[1]
-                for row in db.session.execute(select(Passage.id, Passage.text).where(Passage.id.in_(chunk)))
-            }
-        )
-    return texts
+        statement = select(Passage.id, Passage.text, Document.deleted_at.is_not(None)).join(Document)
+        for passage, text, is_deleted in db.session.execute(statement.where(Passage.id.in_(chunk))):
+            texts[passage] = text
+            if is_deleted:
+                deleted.add(passage)
+    return texts, frozenset(deleted)
 
 
 def _chunks(ids: Iterable[int]) -> Iterable[list[int]]:
@@ -109,8 +155,10 @@ def _chunks(ids: Iterable[int]) -> Iterable[list[int]]:
 def build_examples(project: Project) -> Built:
     """All labels of the project as examples and evaluation rows. The one place where a label becomes something to learn."""
     decided = decide_labels(project)
-    texts = load_texts(decided.rows)
-    by_split: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
+    rows = (*decided.rows, *decided.preferences, *decided.rejects)
+    texts = load_texts(rows, decided.lookups)
+    triples, left_out = contrast(decided, texts)
+    by_split: dict[str, list[Row]] = {split: [] for split in SPLITS}
     for row in decided.rows:
         by_split[row.split].append(row)
     return Built(
@@ -118,29 +166,43 @@ def build_examples(project: Project) -> Built:
         tuple(to_example(row, texts) for row in by_split["train"]),
         tuple(to_evaluations(by_split["validation"], texts)),
         tuple(to_evaluations(by_split["test"], texts)),
+        tuple((row.split, to_preference(row, texts)) for row in decided.preferences),
+        tuple((row.split, to_example(row, texts)) for row in decided.rejects),
+        triples,
+        left_out,
     )
 
 
-def count_kinds(decided: Decided) -> dict[str, int]:
-    """``negative`` counts every decision that rules something out, rows or not; ``wrong_answer`` those without a row."""
-    counts = Counter(row.kind for row in decided.rows)
-    wrong = sum(out.kind == "wrong_answer" for out in decided.left_out)
+def contrast(decided: Decided, texts: Texts) -> tuple[tuple[Found, ...], tuple[LeftOut, ...]]:
+    """The retriever's rows, and every label that gives nothing, or less than it could, with the reason."""
+    results = [to_triple(lookup, texts) for lookup in decided.lookups]
+    triples = tuple(result for result in results if isinstance(result, Found))
+    useful = {label for found in triples for label in found.labels}
+    # A wrong answer that was shown as "not answerable" may still have told the right passage.
+    silent = tuple(out for out in decided.left_out if out.kind != "wrong_answer" or out.label not in useful)
+    return triples, silent + tuple(result for result in results if isinstance(result, LeftOut))
+
+
+def count_kinds(decided: Decided, triples: Sequence[Found], left_out: Sequence[LeftOut]) -> dict[str, int]:
+    """``negative`` counts every decision that rules something out; ``wrong_answer`` those of them that teach nothing."""
+    counts = Counter(row.kind for row in (*decided.rows, *decided.preferences, *decided.rejects))
+    wrong = sum(out.kind == "wrong_answer" for out in left_out)
     return {
-        "accept": counts["accept"], "correct": counts["correct"], "negative": counts["negative"] + wrong,
-        "wrong_answer": wrong, "left_out": len(decided.left_out),
-        "train": sum(row.split == "train" for row in decided.rows),
-        "validation": sum(row.split == "validation" for row in decided.rows),
-        "test": sum(row.split == "test" for row in decided.rows),
+        "accept": counts["accept"], "correct": counts["correct"], "negative": counts["negative"] + counts["reject"] + wrong,
+        "abstention": counts["negative"], "reject": counts["reject"], "preference": counts["preference"], "triple": len(triples),
+        "wrong_answer": wrong, "left_out": len(left_out),
+        **{split: sum(row.split == split for row in decided.rows) for split in SPLITS},
     }  # fmt: skip
 
 
 def preview(project: Project, *, kind: str = "", page: int = 1, page_size: int = 25) -> Preview:
     """One page of the exact rows a dataset frozen now would hold (``kind``: a kind, a split, ``left_out`` or "" for all)."""
     decided = decide_labels(project)
-    counts = count_kinds(decided)
+    triples, all_left_out = contrast(decided, load_texts(decided.rows, decided.lookups))
+    counts = count_kinds(decided, triples, all_left_out)
     if kind == "left_out":
-        left_out, pages, page = _page_of(decided.left_out, page, page_size)
-        return Preview(counts, (), tuple(left_out), page, pages, len(decided.left_out))
+        left_out, pages, page = _page_of(all_left_out, page, page_size)
+        return Preview(counts, (), tuple(left_out), page, pages, len(all_left_out))
     matching = [row for row in decided.rows if kind in ("", row.kind, row.split)]
     rows, pages, page = _page_of(matching, page, page_size)
     texts = load_texts(rows)
@@ -160,6 +222,13 @@ def _preview_row(row: Row, texts: Texts, task: Task) -> PreviewRow:
         row, texts.passages.get(passage_of(row, texts) or 0, ""), task.format(example.text, example.passage),
         task.format_target(example.target), example.target.start is not None or not row.answerable,
     )  # fmt: skip
+
+
+def read_triples(dataset: Dataset) -> dict[str, list[Triple]]:
+    """The retriever's rows by split. Raises :class:`training.artefact.DamagedArtefact` when the files are not what was frozen."""
+    folder = home.absolute(dataset.path)
+    verify(folder, kind="dataset")
+    return files.read_triples(folder)
 
 
 def get_dataset(project_id: int, dataset_id: int) -> Dataset | None:
@@ -195,7 +264,7 @@ def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> 
         select(DatasetLabel, Question.text, func.coalesce(Label.reject_reason, Label.verdict), newer.id.is_not(None))
         .join(Label, Label.id == DatasetLabel.label_id).join(Question, Question.id == Label.question_id)
         .outerjoin(newer, newer.supersedes_id == Label.id)
-        .where(where).order_by(DatasetLabel.label_id).limit(page_size).offset((page - 1) * page_size)
+        .where(where).order_by(DatasetLabel.label_id, DatasetLabel.kind).limit(page_size).offset((page - 1) * page_size)
     )  # fmt: skip
     numbers = db.session.scalars(
         select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number)
