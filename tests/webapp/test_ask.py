@@ -133,7 +133,7 @@ def test_the_worker_answers_the_open_queue_ahead_with_the_champion(app: Flask, t
     for number in range(20):
         add_question(project, f"What about {number}?")
     add_question(project, "Done already?", state="done")
-    assert predict(project) == {"answered": 20, "release": 1}
+    assert predict(project) == {"answered": 20, "ordered": 20, "release": 1}
     found = answering_releases(project)
     assert found.pop("Done already?") is None
     assert set(found.values()) == {1}

@@ -31,6 +31,7 @@ def _row(answer_id: int, hit: Any) -> dict[str, Any]:
     return {
         "answer_id": answer_id, "rank": hit.rank, "passage_id": hit.passage, "score": hit.score,
         "dense_score": hit.dense_score, "bm25_score": hit.bm25_score, "terms": list(hit.terms),
+        "lift": hit.lift, "lift_label_id": hit.lift_label,
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from training.types import TrainingError
-from webapp.ask import answers
+from webapp.ask import answers, ordering
 from webapp.db import write
 from webapp.jobs.context import JobContext
 from webapp.models import Answer, Project, Question, Release, db, now
@@ -18,8 +18,13 @@ BATCH = 64
 
 
 def run_predict(context: JobContext) -> dict[str, Any]:
-    """Answer open questions that have no answer of the champion, those served next first; again when the champion changes."""
+    """Answer open questions that have no answer of the champion, those served next first; again when the champion changes.
+
+    New questions get their place in the queue before, as well as it is known; with the answers known, all get it anew.
+    """
     answered, place, size = 0, None, FIRST_BATCH
+    if ordering.is_anything_unordered(context.project_id or 0):
+        ordering.order_queue(_champion(context)[0], embed=None, guard=context.guard)
     release: LoadedRelease | None = None
     while True:
         project, champion = _champion(context)
@@ -28,7 +33,10 @@ def run_predict(context: JobContext) -> dict[str, Any]:
             release, place = load_release(describe(champion)), None
         batch = _next_batch(project, champion.id, place, limit=size)
         if not batch:
-            return {"answered": answered, "release": champion.number}
+            context.report(0.99, "Ordering the queue")
+            embed = release.embedder.encode if release.embedder is not None else None
+            ordered = ordering.order_queue(project, embed=embed, guard=context.guard)
+            return {"answered": answered, "ordered": ordered, "release": champion.number}
         answered += _answer(context, project, release, batch)
         place, size = (batch[-1].priority, batch[-1].id), BATCH
         waiting = answered + _count_waiting(project, champion.id)

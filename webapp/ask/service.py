@@ -10,7 +10,7 @@ from webapp.corpus.questions import clean_question, question_sha256
 from webapp.db import write
 from webapp.engine import client
 from webapp.errors import NotFound
-from webapp.models import Answer, Project, Question, db
+from webapp.models import Answer, Label, Project, Question, db
 from webapp.projects import settings as project_settings
 
 TYPED_FIRST = -1.0
@@ -39,25 +39,29 @@ def question_or_404(project: Project, question_id: int) -> Question:
 
 
 def answer_live(project: Project, question_id: int) -> None:
-    """Ask the engine and store its answer, unless the champion has answered already or somebody else looks at an answer now.
+    """Ask the engine and store its answer, unless the champion has answered already and nothing was labelled since.
 
     Raises ``Unavailable`` naming the command that mends it; the question stays in the queue.
     """
     question = db.session.get_one(Question, question_id, populate_existing=True)
-    if _is_answered_by(question, project.champion_id):
+    if _is_answered(question, project.champion_id):
         return
     text, shown = question.text, project_settings.read(project).passages_shown
     answer = client.ask(project.id, text, k=shown)
     with write() as session:
         question = session.get_one(Question, question_id, populate_existing=True)
-        if not _is_answered_by(question, answer.release_id):
+        if not _is_answered(question, answer.release_id):
             answers.store_answer(session, question, answer.release_id, answer.answered)
 
 
-def _is_answered_by(question: Question, release_id: int | None) -> bool:
+def _is_answered(question: Question, release_id: int | None) -> bool:
+    """The release has answered, and no label came after that could have moved the passages."""
     if question.answer_id is None:
         return False
-    return db.session.scalar(select(Answer.release_id).where(Answer.id == question.answer_id)) == release_id
+    answer = db.session.execute(select(Answer.release_id, Answer.created_at).where(Answer.id == question.answer_id)).one()
+    labelled = select(Label.created_at).where(Label.project_id == question.project_id).order_by(Label.id.desc()).limit(1)
+    newest = db.session.scalar(labelled)
+    return answer.release_id == release_id and (newest is None or newest <= answer.created_at)
 
 
 def typed_questions(project: Project) -> list[tuple[Question, Answer | None]]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from webapp.errors import Invalid
 from webapp.models import Project, Question
+from webapp.reordering import request_order
 
 METHODS = ("full", "lora")
 STRATEGIES = ("random", "uncertain", "diverse", "uncertain_diverse", "worst_slice", "newest")
@@ -29,6 +30,11 @@ class ProjectSettings:
     method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
     strategy: str = setting("random", 0, 0, "In which order the queue is served: " + ", ".join(STRATEGIES) + ".")
     blind: float = setting(0.1, 0.0, 1.0, "Share of questions served without the model's answer; 0 serves none so.")
+    effects: int = setting(100, 0, 2000, "How many labels, the newest, an iteration asks again to show what they changed.")
+    slice_noise: float = setting(
+        2.0, 0.0, 5.0, "How many standard errors a slice of the test questions may fall beyond one point; 0 forgives no chance."
+    )
+    slower_at_most: float = setting(1.5, 1.0, 100.0, "How many times as long as before an answer may take.")
 
 
 def read(project: Project) -> ProjectSettings:
@@ -79,6 +85,8 @@ def update(session: Session, project: Project, **changes: Any) -> ProjectSetting
     if wrong:
         by_field = {name: error.fields.get(name, str(error)) for name, error in wrong.items()}
         raise Invalid(" ".join(str(error) for error in wrong.values()), by_field)
+    if any(name in clean and clean[name] != getattr(read(project), name) for name in ("strategy", "seed")):
+        request_order(session, project.id)
     values = {**(project.settings or {}), **clean}
     session.execute(sqlalchemy.update(Project).where(Project.id == project.id).values(settings=values))
     if "overlap" in clean:

@@ -1,0 +1,13 @@
+"""Asking for the queue to be ordered anew, for whoever changes what its order depends on."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.models import Job
+
+
+def request_order(session: Session, project_id: int) -> None:
+    """A job ``order`` of the project; one that has not begun yet will see the change as well."""
+    waiting = select(Job.id).where(Job.project_id == project_id, Job.kind == "order", Job.state == "queued")
+    if session.scalar(waiting.limit(1)) is None:
+        session.add(Job(kind="order", project_id=project_id, payload={}, priority=15))
