@@ -13,7 +13,7 @@ from training.tasks import Task, get_task, load_function
 from training.types import Gold, QuestionRow, Report
 from webapp import home
 from webapp.errors import Invalid
-from webapp.iterations.compare import BATCH, evaluate
+from webapp.iterations.reading import BATCH, evaluate
 from webapp.iterations.relevance import Sought, relevant_passages
 from webapp.models import Document, Passage, Project, Release, db
 from webapp.projects.settings import read as read_settings

@@ -1,7 +1,8 @@
-"""The written comparison of a candidate with the champion: promote or hold, with the reasons in sentences. Pure.
+"""The written comparison of a candidate with the champion: promote, hold or ask, with the reasons in sentences. Pure.
 
-Promote when the primary metric rose on the test questions, its paired bootstrap interval does not reach below the tolerance, and
-no guarded metric fell further than its margin (or one question's worth, where that is more). Anything else holds.
+Promote when the primary metric rose on the test questions, its paired bootstrap interval does not reach below the tolerance, no
+guarded metric fell further than its margin (or one question's worth, where that is more), and nothing watched gives a doubt.
+Hold when any of the first three fails. Ask an engineer when the primary metric rose but something else speaks against it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,23 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.bootstrap import Interval, paired_interval, questions_needed
+from webapp.iterations.watched import Judgement, Watched, judge
 
 TOLERANCE = 0.02  # the lower end of the interval may reach this far below zero
 FEW = 30  # fewer test questions than this are said to be few
-
-
-@dataclass(frozen=True)
-class Gate:
-    """``decision`` is ``promote`` or ``hold``; ``reasons`` are sentences; ``interval`` is of the primary metric's difference."""
-
-    decision: str
-    reasons: tuple[str, ...]
-    metric: str
-    interval: Interval
-    needed: int | None  # test questions it would take to be sure, when that can be said
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "reasons": list(self.reasons)}
+REFUSED_MORE = 0.10  # the share of answerable questions refused may rise this much
+SLOWER_S = 0.02  # a difference below this is not noticed, whatever the ratio
 
 
 @dataclass(frozen=True)
@@ -36,6 +26,61 @@ class Measured:
     each: Sequence[float]
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Shares of the ``n`` answerable questions to which the models gave no answer. ``has_gained``: more of them are answered right."""
+
+    before: float
+    after: float
+    n: int
+    has_gained: bool
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Median seconds to retrieve and answer one question, over the same ``n`` questions; ``limit`` is the ratio allowed."""
+
+    before: float
+    after: float
+    n: int
+    limit: float
+
+    @property
+    def is_over(self) -> bool:
+        return self.after > self.before * self.limit and self.after - self.before > SLOWER_S
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is looked at besides the primary metric and the task's guards."""
+
+    watched: Sequence[Watched] = ()
+    refused: Refused | None = None
+    latency: Latency | None = None
+    noise: float = 2.0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """``decision`` is ``promote``, ``hold`` or ``ask``; ``reasons`` are sentences; ``interval`` is of the primary metric's difference."""
+
+    decision: str
+    reasons: tuple[str, ...]
+    metric: str
+    interval: Interval
+    needed: int | None  # test questions it would take to be sure, when that can be said
+    watched: tuple[Judgement, ...] = ()
+    refused: Refused | None = None
+    latency: Latency | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "decision": self.decision, "reasons": list(self.reasons), "metric": self.metric, "interval": asdict(self.interval),
+            "needed": self.needed, "watched": [one.to_json() for one in self.watched],
+            "refused": asdict(self.refused) if self.refused else None, "latency": asdict(self.latency) if self.latency else None,
+        }  # fmt: skip
+
+
 def decide(
     before: Measured,
     after: Measured,
@@ -43,6 +88,7 @@ def decide(
     metric: str,
     names: Mapping[str, str],
     guards: Mapping[str, tuple[float, int]],
+    evidence: Evidence = Evidence(),
     seed: int = 0,
 ) -> Gate:
     """``guards``: metric -> how far it may fall, and how many test questions it is made of: one question alone holds no release."""
@@ -50,15 +96,44 @@ def decide(
     needed = questions_needed(before.each, after.each)
     if interval.n == 0:
         return Gate("hold", (_no_questions(),), metric, interval, None)
+    judged = judge(evidence.watched, noise=evidence.noise, seed=seed)
     name = names.get(metric, metric)
-    objections = _objections(interval, name) + _guard_objections(before, after, names, guards)
-    comparison = (
+    primary = _objections(interval, name)
+    others = _guard_objections(before, after, names, guards) + [
+        one.sentence for one in judged if one.verdict == "objection"
+    ]
+    doubts = [one.sentence for one in judged if one.verdict == "doubt"] + _late(evidence.latency)
+    _judge_refusals(evidence.refused, others, doubts)
+    decision, why = _weigh(interval, primary, others, doubts, judged)
+    reasons = (
+        _comparison(name, before, after, metric, interval),
+        *why,
+        *_told(judged, evidence.latency),
+        *_small_sample(interval, needed),
+    )
+    return Gate(decision, reasons, metric, interval, needed, judged, evidence.refused, evidence.latency)  # fmt: skip
+
+
+def _weigh(
+    interval: Interval, primary: list[str], others: list[str], doubts: list[str], judged: Sequence[Judgement]
+) -> tuple[str, list[str]]:
+    found = [one for one in judged if one.watched.kind == "retrieval" and one.interval.low > 0]
+    if primary and not others and found and interval.low >= -TOLERANCE:
+        gains = [f"{one.watched.name} rose from {_percent(one.before)} to {_percent(one.after)}." for one in found]
+        return "ask", [*gains, *doubts, "Retrieval is better and reading is not, so an engineer decides."]
+    if primary or others:
+        return "hold", [*primary, *others, *doubts]
+    if doubts:
+        return "ask", [*doubts, "The evidence is mixed, so an engineer decides; until then the model in service stays."]
+    return "promote", []
+
+
+def _comparison(name: str, before: Measured, after: Measured, metric: str, interval: Interval) -> str:
+    return (
         f"{name} went from {_percent(before.metrics[metric])} to {_percent(after.metrics[metric])} on {interval.n} test "
         f"{'question' if interval.n == 1 else 'questions'} ({_points(interval.difference)}; 95 % interval "
         f"{_points(interval.low)} to {_points(interval.high)})."
     )
-    decision = "hold" if objections else "promote"
-    return Gate(decision, (comparison, *objections, *_small_sample(interval, needed)), metric, interval, needed)
 
 
 def _objections(interval: Interval, name: str) -> list[str]:
@@ -91,6 +166,42 @@ def _guard_objections(
     return found
 
 
+def _judge_refusals(refused: Refused | None, others: list[str], doubts: list[str]) -> None:
+    """Refusing more than before is held, unless more is answered right all the same: then a person decides."""
+    if refused is None or refused.n == 0:
+        return
+    allowed = max(REFUSED_MORE, 1.0 / refused.n)
+    if refused.after - refused.before <= allowed + 1e-9:
+        return
+    (doubts if refused.has_gained else others).append(
+        f"It abstains too often: {_percent(refused.after)} of {refused.n} answerable questions are refused, {_percent(refused.before)} "
+        f"before; a rise of more than {_percent(allowed)} is not served by itself."
+    )
+
+
+def _late(latency: Latency | None) -> list[str]:
+    if latency is None or not latency.is_over:
+        return []
+    return [
+        f"It is slow: {_milliseconds(latency.after)} for an answer where the model in service takes {_milliseconds(latency.before)} "
+        f"(medians over {latency.n} questions), more than {latency.limit:g} times as long."
+    ]
+
+
+def _told(judged: Sequence[Judgement], latency: Latency | None) -> list[str]:
+    """Figures that decided nothing and are told all the same."""
+    said = [
+        f"{one.watched.name}: {_percent(one.before)} before, {_percent(one.after)} after, {one.interval.n} questions."
+        for one in judged if one.verdict == "fine" and (one.watched.split == "rolling" or one.watched.kind == "retrieval")
+    ]  # fmt: skip
+    if latency is not None and not latency.is_over:
+        said.append(
+            f"An answer takes {_milliseconds(latency.after)}, {_milliseconds(latency.before)} before (medians over {latency.n} "
+            f"questions; up to {latency.limit:g} times as long is accepted)."
+        )
+    return said
+
+
 def _small_sample(interval: Interval, needed: int | None) -> list[str]:
     """What more test questions would tell; nothing when the interval leaves zero on one side of a set that is not small."""
     if interval.n >= FEW and (interval.low > 0 or interval.high < 0 or needed is None):
@@ -121,3 +232,7 @@ def _percent(value: float | None) -> str:
 
 def _points(value: float) -> str:
     return f"{100 * value:+.1f} points"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"

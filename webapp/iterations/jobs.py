@@ -23,9 +23,9 @@ from webapp import home
 from webapp.datasets.files import read_evaluation, read_train
 from webapp.datasets.freeze import freeze
 from webapp.db import write
-from webapp.errors import Damaged
 from webapp.iterations import progress, service
-from webapp.iterations.compare import Comparison, compare
+from webapp.iterations.compare import Comparison
+from webapp.iterations.contest import candidate_files, contest, load_pair
 from webapp.iterations.evaluation import evaluate_release
 from webapp.iterations.publish import publish
 from webapp.iterations.readiness import newest_label
@@ -155,16 +155,13 @@ def _compare(
     project: Project, iteration: Iteration, answerer_path: Path, dataset: Dataset, report: Report
 ) -> Comparison:
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
-    before = home.absolute(champion.answerer_path) if champion else resolve_base(iteration.base, home.model_cache())
-    if champion is not None:
-        artefact.verify(before, kind="answerer")
-        if artefact.manifest_sha256(before) != champion.answerer_sha256:
-            raise Damaged(
-                f"The answerer of release {champion.number} is not the one that was promoted; roll back to another release."
-            )
+    candidate = candidate_files(champion, answerer_path) if champion is not None else None
     rows = read_evaluation(home.absolute(dataset.path), "test")
-    task = get_task(project.task)
-    comparison = compare(task, before=before, after=answerer_path, rows=rows, seed=iteration.seed, report=report)
+    report(0.0, "Loading the model in service and the candidate")
+    pair = load_pair(project, champion, answerer_path, candidate)
+    comparison = contest(
+        project, pair, champion=champion, dataset=dataset, rows=rows, seed=iteration.seed, report=report
+    )
     with write() as session:
         session.execute(
             update(Iteration).where(Iteration.id == iteration.id).values(champion_id=champion.id if champion else None)

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
 from training import artefact
@@ -13,8 +12,9 @@ from webapp.db import write
 from webapp.errors import Invalid
 from webapp.iterations import service
 from webapp.iterations.compare import Comparison
+from webapp.iterations.figures import store_figures
 from webapp.jobs.context import JobContext
-from webapp.models import CorpusIndex, EvaluationRow, Iteration, Project, Release
+from webapp.models import CorpusIndex, Iteration, Project, Release
 from webapp.releases import by_hand
 from webapp.releases import service as release_service
 
@@ -33,7 +33,7 @@ def publish(
             session, project, answerer_path=home.relative(answerer_path), answerer_sha256=sha256, index=index,
             iteration=iteration, parent=champion, reason=f"Iteration {iteration.number}", metrics=comparison.after.metrics,
         )  # fmt: skip
-        _store_figures(session, iteration, comparison)
+        store_figures(session, iteration, comparison)
         # Another answerer may have gone into service since the comparison: then a person decides.
         compared = session.get(Release, iteration.champion_id) if iteration.champion_id else None
         was_compared = champion is None or (
@@ -63,21 +63,3 @@ def hold(session: Session, project: Project, iteration: Iteration, *, person: An
     record(
         session, "iteration.hold", project_id=project.id, person_id=person.id, iteration=iteration.number, reason=reason
     )
-
-
-def _store_figures(session: Session, iteration: Iteration, comparison: Comparison) -> None:
-    iteration.before, iteration.after = comparison.before.metrics, comparison.after.metrics
-    iteration.gate = comparison.gate.to_json()
-    session.execute(delete(EvaluationRow).where(EvaluationRow.iteration_id == iteration.id))
-    rows = [
-        {
-            "iteration_id": iteration.id, "question_id": row.question, "gold": list(row.gold.answers),
-            "before_text": old.text, "after_text": new.text, "before": old_scores, "after": new_scores,
-        }
-        for row, old, new, old_scores, new_scores in zip(
-            comparison.rows, comparison.before.predictions, comparison.after.predictions,
-            comparison.before.each, comparison.after.each, strict=True,
-        )
-    ]  # fmt: skip
-    if rows:
-        session.execute(insert(EvaluationRow), rows)
