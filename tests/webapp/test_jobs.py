@@ -99,7 +99,8 @@ def test_an_unknown_kind_is_a_defect_not_a_job(project: Project) -> None:
 
 
 def test_every_kind_names_a_function_that_exists() -> None:
-    from webapp.jobs.registry import KINDS, load_function
+    from training.tasks import load_function
+    from webapp.jobs.registry import KINDS
 
     for path in KINDS.values():
         assert callable(load_function(path))

@@ -11,13 +11,14 @@ from flask import Flask, current_app
 
 from retriever.types import RetrieverError
 from training.artefact import DamagedArtefact
+from training.tasks import load_function
 from training.types import Cancelled, TrainingError
 from webapp.db import write
 from webapp.errors import DiskFull, ErrataError
 from webapp.health import is_alive
 from webapp.jobs import service
 from webapp.jobs.context import JobContext, LeaseLost, context_of
-from webapp.jobs.registry import KINDS, load_function
+from webapp.jobs.registry import KINDS
 from webapp.models import Job, db
 
 HEARTBEAT_S = 5.0

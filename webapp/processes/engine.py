@@ -1,7 +1,5 @@
 """The engine process: ``python -m webapp.processes.engine`` or ``errata engine``."""
 
-import argparse
-import os
 import threading
 
 from flask import Flask
@@ -11,9 +9,7 @@ from webapp.engine.server import run_engine
 from webapp.heartbeat import forget, start_beating
 from webapp.home import engine_key
 from webapp.jobs.child import limit_torch
-from webapp.parent import follow_parent
-from webapp.processes.common import start_logging, stop_on_signal
-from webapp.settings import read_settings
+from webapp.processes.common import run_alone
 
 
 def run(app: Flask, *, stop: threading.Event) -> None:
@@ -30,17 +26,5 @@ def run(app: Flask, *, stop: threading.Event) -> None:
     forget(app, "engine")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--parent", type=int)
-    follow_parent(parser.parse_args().parent)
-    stop = stop_on_signal()
-    settings = read_settings(os.environ)
-    start_logging(settings)
-    from webapp import create_base
-
-    run(create_base(settings), stop=stop)
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(run)
