@@ -1,4 +1,4 @@
-"""The ``train`` and ``evaluate`` jobs: freeze, fit, compare with the champion, decide, and put a better candidate into service.
+"""The ``train`` job: freeze, fit, compare with the champion, decide, and put a better candidate into service.
 
 Each step can be found done by a later attempt: the dataset row, the checkpoints, the answerer's folder, the release. So a killed
 job goes on where it stopped and publishes once.
@@ -26,7 +26,6 @@ from webapp.db import write
 from webapp.iterations import progress, service
 from webapp.iterations.compare import Comparison
 from webapp.iterations.contest import candidate_files, contest, load_pair
-from webapp.iterations.evaluation import evaluate_release
 from webapp.iterations.publish import publish
 from webapp.iterations.readiness import newest_label
 from webapp.jobs import service as job_service
@@ -167,16 +166,3 @@ def _compare(
             update(Iteration).where(Iteration.id == iteration.id).values(champion_id=champion.id if champion else None)
         )
     return comparison
-
-
-def run_evaluate(context: JobContext) -> dict[str, Any]:
-    """Payload: ``gold`` (a path), ``mode`` and ``release`` (a number, None for the champion)."""
-    project = db.session.get(Project, context.project_id)
-    if project is None or project.deleted_at is not None:
-        raise TrainingError("This evaluation cannot run: its project was deleted.")
-    payload = context.payload
-    return asdict(
-        evaluate_release(
-            project, Path(payload["gold"]), mode=payload["mode"], number=payload.get("release"), report=context.report
-        )
-    )

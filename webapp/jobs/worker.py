@@ -1,6 +1,6 @@
 """The worker: claims jobs, runs each in a spawned child, hears its heart, kills it when it is told to or lost the lease.
 
-Two slots: one for long kinds (training, evaluation) and one for the others, so that answers ahead of time never wait for
+Two slots: one for long kinds (training) and one for the others, so that answers ahead of time never wait for
 a training run.
 """
 
