@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from retriever.bm25 import WordIndex
 from retriever.index_files import read_index, write_index
+from retriever.memory import Lift, Lifts
 from retriever.types import Hit, Passage, Report, RetrieverError
 from retriever.vectors import HNSW_ABOVE, VectorIndex
 from retriever.words import matching_words
 
 _FUSION = 60  # the constant of Cormack, Clarke and Büttcher (2009), who found results insensitive to it
 _DEPTH = 100  # how far down each ranking the fusion looks
+_MOST = 2 / (_FUSION + 1)  # the fused score of what is first in both rankings
+_NO_LIFT = Lift(0.0, 0)
 
 
 def passage_text(passage: Passage) -> str:
@@ -124,8 +127,20 @@ class HybridIndex:
         """The ``k`` best passages for a question and its vector ``(d,)``; fewer when fewer are held."""
         return self.search_many([text], np.asarray(vector, dtype=np.float32).reshape(1, -1), k=k)[0]
 
-    def search_many(self, texts: Sequence[str], vectors: NDArray[np.float32], *, k: int) -> list[list[Hit]]:
-        """:meth:`search` for many questions at once, ``vectors`` being ``(len(texts), d)``."""
+    def search_many(
+        self,
+        texts: Sequence[str],
+        vectors: NDArray[np.float32],
+        *,
+        k: int,
+        lifts: Sequence[Lifts] | None = None,
+        words_weight: float = 1.0,
+    ) -> list[list[Hit]]:
+        """:meth:`search` for many questions at once, ``vectors`` being ``(len(texts), d)``.
+
+        ``lifts`` are what a :class:`~retriever.memory.Memory` recalls for each; ``words_weight`` weighs the ranking by words
+        against the one by vectors, which counts 1.
+        """
         if vectors.shape != (len(texts), self.dimension):
             raise RetrieverError(
                 f"{len(texts)} questions of {self.dimension} dimensions were expected, vectors of shape {vectors.shape} came; "
@@ -136,7 +151,11 @@ class HybridIndex:
             return [[] for _ in texts]
         scores, ids = self._vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), k=depth)
         dense = [_by_id(row_ids, row_scores) for row_ids, row_scores in zip(ids, scores, strict=True)]
-        return [self._fused(text, found, depth=depth, k=k) for text, found in zip(texts, dense, strict=True)]
+        moved = lifts if lifts is not None else [{} for _ in texts]
+        return [
+            self._fused(text, found, lift, depth=depth, k=k, words_weight=words_weight)
+            for text, found, lift in zip(texts, dense, moved, strict=True)
+        ]
 
     def search_vectors(self, vector: NDArray[np.float32], *, k: int) -> list[tuple[int, float]]:
         """Ids and cosines of the ``k`` best passages by vector alone."""
@@ -151,25 +170,48 @@ class HybridIndex:
         positions, scores = self._words.search(text, k=k, alive=self._alive)
         return [(self._passages[position].id, float(score)) for position, score in zip(positions, scores, strict=True)]
 
-    def _fused(self, text: str, dense: dict[int, float], *, depth: int, k: int) -> list[Hit]:
+    def _fused(
+        self, text: str, dense: dict[int, float], lifts: Lifts, *, depth: int, k: int, words_weight: float
+    ) -> list[Hit]:
         by_words = dict(self.search_words(text, k=depth))
         fused: dict[int, float] = {}
-        for ranking in (dense, by_words):
+        for ranking, weight in ((dense, 1.0), (by_words, words_weight)):
             for rank, id in enumerate(ranking, 1):
-                fused[id] = fused.get(id, 0.0) + 1 / (_FUSION + rank)
-        # Equal sums (each first in one ranking) go to the nearer in meaning, then to the older passage.
-        best = sorted(fused, key=lambda id: (-fused[id], -dense.get(id, -1.0), self._position[id]))[:k]
+                fused[id] = fused.get(id, 0.0) + 2 * weight / (1 + words_weight) / (_FUSION + rank)
+        for id, lift in lifts.items():
+            if id in self._position:
+                fused[id] = max(0.0, fused.get(id, 0.0) + lift.weight * _MOST)
+
+        def order(id: int) -> tuple[float, float, float, int]:
+            # Equal sums (each first in one ranking) go to the nearer in meaning, then to the older passage.
+            return -fused[id], -lifts.get(id, _NO_LIFT).weight, -dense.get(id, -1.0), self._position[id]
+
         return [
-            Hit(
-                passage=id,
-                rank=rank,
-                score=fused[id] * (_FUSION + 1) / 2,
-                dense_score=dense.get(id),
-                bm25_score=by_words.get(id),
-                terms=matching_words(text, passage_text(self.passage(id))),
-            )
-            for rank, id in enumerate(best, 1)
+            self._hit(id, rank, text, score=fused[id], dense=dense, by_words=by_words, lift=lifts.get(id))
+            for rank, id in enumerate(sorted(fused, key=order)[:k], 1)
         ]
+
+    def _hit(
+        self,
+        id: int,
+        rank: int,
+        text: str,
+        *,
+        score: float,
+        dense: dict[int, float],
+        by_words: dict[int, float],
+        lift: Lift | None,
+    ) -> Hit:
+        return Hit(
+            passage=id,
+            rank=rank,
+            score=min(1.0, score / _MOST),
+            dense_score=dense.get(id),
+            bm25_score=by_words.get(id),
+            terms=matching_words(text, passage_text(self.passage(id))),
+            lift=lift.weight if lift is not None else 0.0,
+            lift_label=lift.label if lift is not None else None,
+        )
 
 
 def _by_id(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> dict[int, float]:

@@ -73,7 +73,10 @@ class Passage:
 
 @dataclass(frozen=True)
 class Hit:
-    """A retrieved passage. ``score`` is the fused score scaled to 0..1; ``terms`` the question's words found in the passage."""
+    """A retrieved passage. ``score`` is the fused score scaled to 0..1; ``terms`` the question's words found in the passage.
+
+    ``lift`` is what a label on a like question added (-1 to 1, 0: nothing), ``lift_label`` that label.
+    """
 
     passage: int
     rank: int
@@ -81,3 +84,5 @@ class Hit:
     dense_score: float | None
     bm25_score: float | None
     terms: tuple[str, ...]
+    lift: float = 0.0
+    lift_label: int | None = None

@@ -57,7 +57,7 @@ def test_an_upgrade_that_fails_half_way_changes_nothing(
     monkeypatch.setattr(migrate, "FOLDER", folder)
     with pytest.raises(RuntimeError, match="half way"):
         migrate.upgrade_database()
-    assert migrate.current_revision() == "0002"
+    assert migrate.current_revision() == "0003"
     assert "shoe" not in _columns(app.config["ERRATA"].home / "errata.sqlite3")
 
 
@@ -95,7 +95,7 @@ def _with_another_migration(tmp_path: Path, body: str) -> Path:
     shutil.copytree(migrate.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "9999.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        f"revision = '9999'\ndown_revision = '0002'\n\ndef upgrade():\n    {body}\n",
+        f"revision = '9999'\ndown_revision = '0003'\n\ndef upgrade():\n    {body}\n",
         encoding="utf-8",
     )
     return folder

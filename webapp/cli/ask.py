@@ -71,6 +71,8 @@ def _describe(number: int, answered: Any, seconds: float) -> dict[str, Any]:
             "text": rows[hit.passage][1],
             "rank": hit.rank,
             "score": hit.score,
+            "lift": hit.lift,
+            "lift_label": hit.lift_label,
         }
         for hit in answered.hits
         if hit.passage in rows

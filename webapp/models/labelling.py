@@ -88,6 +88,8 @@ class AnswerPassage(db.Model):
     dense_score: Mapped[float | None]
     bm25_score: Mapped[float | None]
     terms: Mapped[list[Any]] = mapped_column(default=list)
+    lift: Mapped[float] = mapped_column(default=0.0)  # what a label on a like question added, -1 to 1
+    lift_label_id: Mapped[int | None]  # that label
     passage: Mapped[Passage] = relationship()
 
 

@@ -16,6 +16,7 @@ from training.types import Input, Prediction, TrainingError
 from webapp.errors import Damaged
 from webapp.home import absolute, model_cache
 from webapp.models import Document, Passage, Project, Release, db
+from webapp.releases.memory import ProjectMemory
 
 PROBE = "What is this about?"
 # Asked for beyond what is shown, in case documents were deleted after the index was written.
@@ -56,20 +57,25 @@ class LoadedRelease:
     answerer: Any
     embedder: Any  # None for a task without passages
     index: Any
+    memory: ProjectMemory
 
-    def search(self, texts: Sequence[str], *, k: int) -> list[tuple[Hit, ...]]:
-        """The ``k`` best passages per text that still exist. Needs an application context."""
+    def search(self, texts: Sequence[str], *, k: int, with_memory: bool = False) -> list[tuple[Hit, ...]]:
+        """The ``k`` best passages per text that still exist. Needs an application context.
+
+        ``with_memory``: labels on like questions move the ranking; without it the release's own parts are compared.
+        """
         if self.index is None or not texts:
             return [() for _ in texts]
         vectors = self.embedder.encode(list(texts))
-        found = self.index.search_many(list(texts), vectors, k=k + SPARE_HITS)
+        lifts = self.memory.current(self.embedder).recall(vectors) if with_memory else None
+        found = self.index.search_many(list(texts), vectors, k=k + SPARE_HITS, lifts=lifts)
         there = passage_texts([hit.passage for hits in found for hit in hits])
         return [tuple(hit for hit in hits if hit.passage in there)[:k] for hits in found]
 
     def answer(self, texts: Sequence[str], *, k: int) -> list[Answered]:
-        """Answers in the order of ``texts``; times are shares of the batch. Needs an application context."""
+        """Answers in the order of ``texts``, with the memory of labels; times are shares of the batch. Needs an application context."""
         began = time.perf_counter()
-        found = self.search(texts, k=k)
+        found = self.search(texts, k=k, with_memory=True)
         passages = passage_texts([hit.passage for hits in found for hit in hits])
         retrieved = time.perf_counter()
         inputs = [
@@ -138,7 +144,7 @@ def load_release(files: ReleaseFiles) -> LoadedRelease:
     try:
         embedder, index = _load_retriever(files)
         answerer = load_answerer(Path(files.answerer), task)
-        loaded = LoadedRelease(files, task, answerer, embedder, index)
+        loaded = LoadedRelease(files, task, answerer, embedder, index, ProjectMemory(files.project_id))
         _probe(loaded)
     except (RetrieverError, TrainingError, DamagedArtefact) as error:
         raise Damaged(f"Release {files.number} of {files.project} was refused: {error}") from error

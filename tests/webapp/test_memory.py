@@ -1,0 +1,180 @@
+"""A decision on one question moves the ranking of like questions at the next one asked, with no training in between."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from serving_kit import build_served
+from sqlalchemy import select
+
+from retriever.embedder import HashEmbedder
+from tests.webapp.queue_rows import add_question, decide, form_of, labels_of
+from webapp.cli import main
+from webapp.db import write
+from webapp.engine import client as engine_client
+from webapp.errors import Unavailable
+from webapp.jobs.run import run_here
+from webapp.jobs.service import enqueue
+from webapp.models import AnswerPassage, Passage, Project, Question, db
+from webapp.processes.engine import run
+from webapp.releases.memory import ProjectMemory
+
+ASKED = "Where can guests of the place leave the car?"
+LIKE = "Where can the guests of the place leave their car?"
+
+
+@pytest.fixture
+def engine(app: Flask) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(app,), kwargs={"stop": stop}, daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not _is_up():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def _is_up() -> bool:
+    db.session.rollback()
+    try:
+        return bool(engine_client.engine_url())
+    except Unavailable:
+        return False
+
+
+def passage_of(project: Project, words: str) -> int:
+    query = select(Passage.id).where(Passage.project_id == project.id, Passage.text.contains(words))
+    return db.session.scalars(query).one()
+
+
+def ask(client: FlaskClient, project: Project, text: str) -> tuple[int, str]:
+    """The question's id and its page, through the front door."""
+    response = client.post(f"/p/{project.id}/ask", data={"question": text})
+    assert response.status_code == 303, response.text
+    page: str = client.get(response.headers["Location"]).text
+    return int(re.search(r'data-question="(\d+)"', page).group(1)), page  # type: ignore[union-attr]
+
+
+def ranking(page: str) -> list[int]:
+    return [int(passage) for passage in re.findall(r'data-passage="(\d+)"', page)]
+
+
+def label_last_as_right(client: FlaskClient, project: Project, text: str = ASKED) -> tuple[int, int]:
+    """Ask, then say that the passage ranked last is the right one; the question's and the passage's id."""
+    question, page = ask(client, project, text)
+    right = ranking(page)[-1]
+    words = db.session.get_one(Passage, right).text.split()[:2]
+    decided = decide(client, project, question, form_of(page), "correct", text=" ".join(words), passage=right)
+    assert decided.status_code in (200, 303), decided.text
+    return question, right
+
+
+def test_a_like_question_asked_next_finds_the_passage_that_a_label_named_and_says_so(
+    client: FlaskClient, tmp_path: Path, engine: None
+) -> None:
+    project = build_served(tmp_path)
+    _, right = label_last_as_right(client, project)
+    _, page = ask(client, project, LIKE)
+    assert ranking(page)[0] == right
+    assert f"lifted by label {labels_of(project)[0].id}" in page
+    _, other = ask(client, project, "Does Bar Caro serve soup?")
+    assert "by label" not in other
+
+
+def test_an_undone_label_moves_nothing_any_more(client: FlaskClient, tmp_path: Path, engine: None) -> None:
+    project = build_served(tmp_path)
+    _, right = label_last_as_right(client, project)
+    assert ranking(ask(client, project, LIKE)[1])[0] == right
+    label = labels_of(project)[0].id
+    undone = client.post(f"/p/{project.id}/annotate/undo", data={"label": label, "submission_id": "undo-it-once"})
+    assert undone.status_code in (200, 303), undone.text
+    _, page = ask(client, project, LIKE)
+    assert ranking(page)[0] != right
+    assert "by label" not in page
+
+
+def test_an_edited_label_moves_what_it_says_now(client: FlaskClient, tmp_path: Path, engine: None) -> None:
+    project = build_served(tmp_path)
+    question, right = label_last_as_right(client, project)
+    page = client.get(f"/p/{project.id}/annotate/{question}").text
+    other = next(passage for passage in ranking(page) if passage != right)
+    words = " ".join(db.session.get_one(Passage, other).text.split()[:2])
+    decide(client, project, question, form_of(page), "correct", text=words, passage=other)
+    _, page = ask(client, project, LIKE)
+    assert ranking(page)[0] == other
+    assert f"lifted by label {labels_of(project)[-1].id}" in page
+
+
+def test_a_rejected_passage_is_lowered_for_the_same_question(client: FlaskClient, tmp_path: Path, engine: None) -> None:
+    project = build_served(tmp_path)
+    question, page = ask(client, project, ASKED)
+    decide(client, project, question, form_of(page), "wrong_passage")
+    label = labels_of(project)[0]
+    assert label.answer is not None
+    _, again = ask(client, project, LIKE)
+    assert ranking(again)[-1] == label.answer.passage_id
+    assert f"lowered by label {label.id}" in again
+
+
+def test_the_command_and_the_job_that_answers_ahead_use_the_same_memory(
+    client: FlaskClient,
+    tmp_path: Path,
+    app: Flask,
+    engine: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    project = build_served(tmp_path)
+    _, right = label_last_as_right(client, project)
+    label = labels_of(project)[0].id
+    monkeypatch.setenv("ERRATA_HOME", str(app.config["ERRATA"].home))
+    monkeypatch.setattr("sys.argv", ["errata", "ask", project.name, LIKE, "--json"])
+    capsys.readouterr()
+    main()
+    first = json.loads(capsys.readouterr().out)["passages"][0]
+    assert (first["passage"], first["lift_label"]) == (right, label)
+    add_question(project, "Where can all guests of this place leave the car?")
+    with write() as session:
+        job = enqueue(session, "predict", project_id=project.id, payload={})
+    assert run_here(job.id)
+    query = (
+        select(AnswerPassage.passage_id, AnswerPassage.lift_label_id)
+        .join(Question, Question.answer_id == AnswerPassage.answer_id)
+        .where(Question.text.startswith("Where can all"), AnswerPassage.rank == 1)
+    )
+    assert db.session.execute(query).one() == (right, label)
+
+
+class CountingEmbedder(HashEmbedder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def encode(self, texts: Sequence[str], **_options: object) -> np.ndarray:
+        self.seen += texts
+        return super().encode(texts)
+
+
+def test_a_new_label_costs_one_embedding_and_an_unchanged_project_none(
+    client: FlaskClient, tmp_path: Path, engine: None
+) -> None:
+    project = build_served(tmp_path)
+    embedder, memory = CountingEmbedder(), ProjectMemory(project.id)
+    assert len(memory.current(embedder)) == 0
+    label_last_as_right(client, project)
+    assert len(memory.current(embedder)) == len(memory.current(embedder)) == 1
+    label_last_as_right(client, project, "Is there a terrace?")
+    assert len(memory.current(embedder)) == 2
+    assert embedder.seen == [ASKED, "Is there a terrace?"]
