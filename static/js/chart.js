@@ -1,6 +1,7 @@
 /* Draws every <div data-chart="URL">. The address answers with JSON:
      {"x": "step", "y": "loss", "categories": ["a", "b"] (bar charts; else x is a number),
-      "series": [{"name": "train", "kind": "line" | "bar" | "scatter", "points": [[x, y] or [x, y, "name of the point"], ...]}],
+      "series": [{"name": "train", "kind": "line" | "bar" | "scatter", "points": [[x, y] or [x, y, "name of the point"], ...],
+                  "stack": "bars of one name stand on each other"}],
       "lines": [{"name": "threshold", "y": 0.5}], "y_min": 0, "y_max": 1, "empty": "sentence when there are no points",
       "live": true}                                        while true it asks again every two seconds
    The same figures follow as a table for people who do not see the picture. */
@@ -27,7 +28,7 @@
     const marks = index === 0 ? (data.lines || []).map((line) => ({ yAxis: line.y, name: line.name, label: { formatter: "{b}", color: token("--soft"), position: "insideEndTop" } })) : [];
     return {
       name: series.name, type: kind, data: series.points, showSymbol: series.points.length < 40, symbolSize: kind === "scatter" ? 9 : 5,
-      barMaxWidth: 40, lineStyle: { width: 2, type: index % 2 ? "dashed" : "solid" },
+      barMaxWidth: 40, stack: series.stack, lineStyle: { width: 2, type: index % 2 ? "dashed" : "solid" },
       markLine: marks.length ? { silent: true, symbol: "none", data: marks, lineStyle: { color: token("--soft"), type: "dotted" } } : undefined,
     };
   }

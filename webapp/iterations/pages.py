@@ -1,6 +1,7 @@
 """What the iteration pages show, computed here so that the templates only print."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy import select
 from training.tasks import get_task
 from webapp import home
 from webapp.iterations import progress, service
+from webapp.iterations.blame import BLAMES
+from webapp.iterations.compare import RETRIEVAL
 from webapp.jobs.service import is_active
 from webapp.models import AuditEvent, EvaluationRow, Iteration, Person, Project, Release, db
 
@@ -41,6 +44,20 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """Which test questions the list shows. ``direction``: better, worse, same or ""; ``blame``: one of the blames or ""; ``side``: whose."""
+
+    direction: str = ""
+    blame: str = ""
+    side: str = "after"
+    page: int = 1
+
+    def has(self, row: EvaluationRow, change: str) -> bool:
+        blamed = row.before_blame if self.side == "before" else row.after_blame
+        return self.direction in ("", change) and self.blame in ("", blamed)
+
+
+@dataclass(frozen=True)
 class View:
     is_active: bool
     minutes: float | None
@@ -55,6 +72,8 @@ class View:
     pages: int
     curves: tuple[tuple[str, str], ...]
     decisions: tuple[tuple[AuditEvent, str], ...]
+    blames: tuple[tuple[str, str, int, int], ...]  # key, name, before, after
+    in_service: int  # the number of the release in service, 0 without one
 
 
 def list_lines(project: Project) -> list[Line]:
@@ -77,14 +96,14 @@ def list_lines(project: Project) -> list[Line]:
     ]  # fmt: skip
 
 
-def describe(project: Project, iteration: Iteration, *, direction: str, page: int) -> View:
+def describe(project: Project, iteration: Iteration, chosen: Chosen) -> View:
     task = get_task(project.task)
     candidate = service.candidate_of(iteration)
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     judged = service.evaluation_rows(iteration, task.PRIMARY_METRIC) if iteration.gate else []
-    chosen = [row for row in judged if direction in ("", row[1])]
-    pages = max(1, -(-len(chosen) // PAGE_SIZE))
-    page = min(max(page, 1), pages)
+    rows = [row for row in judged if chosen.has(*row)]
+    pages = max(1, -(-len(rows) // PAGE_SIZE))
+    page = min(max(chosen.page, 1), pages)
     active = is_active(iteration.job)
     folder = home.absolute(iteration.path)
     drawn = {curve["key"] for curve in progress.curves(folder, task)}
@@ -94,10 +113,18 @@ def describe(project: Project, iteration: Iteration, *, direction: str, page: in
         is_in_service=bool(candidate and champion and candidate.answerer_sha256 == champion.answerer_sha256),
         metrics=_metrics(iteration, task), primary=task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC),
         tallies={name: sum(row[1] == name for row in judged) for name in ("better", "worse", "same")},
-        rows=tuple(chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), page=page, pages=pages,
+        rows=tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), page=page, pages=pages,
         curves=tuple((key, title) for key, title in progress.titles(task).items() if active or key in drawn),
-        decisions=_decisions(project, iteration, candidate),
+        decisions=_decisions(project, iteration, candidate), blames=_count_blames([row for row, _ in judged]),
+        in_service=champion.number if champion else 0,
     )  # fmt: skip
+
+
+def _count_blames(rows: Sequence[EvaluationRow]) -> tuple[tuple[str, str, int, int], ...]:
+    return tuple(
+        (key, name, sum(row.before_blame == key for row in rows), sum(row.after_blame == key for row in rows))
+        for key, name in BLAMES.items()
+    )
 
 
 def _minutes(iteration: Iteration) -> float | None:
@@ -112,7 +139,7 @@ def _metrics(iteration: Iteration, task: Any) -> tuple[Metric, ...]:
     before, after = iteration.before or {}, iteration.after or {}
     return tuple(
         Metric(name, before.get(key), after.get(key), key == task.PRIMARY_METRIC)
-        for key, name in task.METRICS.items()
+        for key, name in {**task.METRICS, **RETRIEVAL}.items()
         if key in before or key in after
     )
 

@@ -11,12 +11,14 @@ from webapp import home
 from webapp.db import write
 from webapp.errors import Busy, Invalid
 from webapp.htmx import redirect_to, render
-from webapp.iterations import pages, progress, publish, service, trigger
+from webapp.iterations import charts, pages, progress, publish, service, trigger
+from webapp.iterations.blame import BLAMES
 from webapp.iterations.readiness import assess
 from webapp.jobs import service as job_service
 from webapp.models import Iteration, Project
 from webapp.people.service import current_person, require
 from webapp.projects.service import project_or_404
+from webapp.releases.service import expect_champion
 
 bp = Blueprint("iterations", __name__)
 
@@ -40,9 +42,10 @@ def index(project_id: int) -> ResponseReturnValue:
 
 
 def _index_page(project: Project, problem: str = "") -> Response:
+    lines = pages.list_lines(project)
     return render(
-        "iterations/index.html", "iterations", project=project, readiness=assess(project), problem=problem,
-        lines=pages.list_lines(project), running=service.running_iteration(project.id),
+        "iterations/index.html", "iterations", project=project, readiness=assess(project), problem=problem, lines=lines,
+        running=service.running_iteration(project.id), has_evaluations=any(line.decision for line in lines),
     )  # fmt: skip
 
 
@@ -70,16 +73,32 @@ def show(project_id: int, number: int) -> ResponseReturnValue:
 
 
 def _page(project: Project, iteration: Iteration, errors: dict[str, str] | None = None) -> Response:
-    direction = request.args.get("show", "")
-    direction = direction if direction in DIRECTIONS else ""
+    chosen = _chosen()
     return render(
-        "iterations/show.html", "iteration", project=project, iteration=iteration, direction=direction, directions=DIRECTIONS,
-        errors=errors or {}, view=pages.describe(project, iteration, direction=direction, page=_page_number()),
+        "iterations/show.html", "iteration", project=project, iteration=iteration, chosen=chosen, directions=DIRECTIONS,
+        blame_names=BLAMES, errors=errors or {}, view=pages.describe(project, iteration, chosen),
     )  # fmt: skip
 
 
-def _page_number() -> int:
-    return request.args.get("page", 1, type=int) or 1
+def _chosen() -> pages.Chosen:
+    args = request.args
+    direction, blame, side = args.get("show", ""), args.get("blame", ""), args.get("side", "")
+    return pages.Chosen(
+        direction if direction in DIRECTIONS else "", blame if blame in BLAMES else "",
+        "before" if side == "before" else "after", args.get("page", 1, type=int) or 1,
+    )  # fmt: skip
+
+
+@bp.get("/p/<int:project_id>/iterations/blame")
+@require()
+def blame_of_all(project_id: int) -> ResponseReturnValue:
+    return jsonify(charts.blame_of_all(project_or_404(project_id).id))
+
+
+@bp.get("/p/<int:project_id>/iterations/<int:number>/blame")
+@require()
+def blame(project_id: int, number: int) -> ResponseReturnValue:
+    return jsonify(charts.blame_of_one(service.iteration_or_404(project_id, number)))
 
 
 @bp.get("/p/<int:project_id>/iterations/<int:number>/curves/<key>")
@@ -122,5 +141,6 @@ def _decide(project_id: int, number: int, decide: Any) -> ResponseReturnValue:
             project, iteration, {"reason": "Say why in a few words; the reason is kept with the decision."}
         ), 400
     with write() as session:
+        expect_champion(session, project, request.form.get("champion", type=int))
         decide(session, project, iteration, person=current_person(), reason=reason[:2000])
     return redirect_to(url_for("iterations.show", project_id=project_id, number=number))

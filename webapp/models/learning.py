@@ -51,7 +51,7 @@ class Iteration(db.Model):
     champion_id: Mapped[int | None] = mapped_column(ForeignKey("release.id"))  # the release it was compared with
     before: Mapped[dict[str, Any] | None]  # the champion's metrics on the test split
     after: Mapped[dict[str, Any] | None]  # the candidate's
-    gate: Mapped[dict[str, Any] | None]  # {"decision": "promote"|"hold", "reasons": [...], "interval": ...}
+    gate: Mapped[dict[str, Any] | None]  # {"decision": "promote"|"hold"|"ask", "reasons": [...], ...}
     started_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
     job: Mapped["Job"] = relationship()
@@ -61,8 +61,8 @@ class Iteration(db.Model):
 class EvaluationRow(db.Model):
     """One test question, before and after an iteration.
 
-    ``split`` is ``fixed`` or ``rolling``. ``*_rank`` is the rank, from 1, of the first relevant passage retrieved, None when none
-    was; ``*_blame`` says what a wrong answer is put down to, "" when it is right.
+    ``split`` is ``fixed``, ``rolling`` or ``earlier`` (see webapp/iterations/asked.py). ``*_rank`` is the rank, from 1, of the first
+    relevant passage retrieved, None when none was; ``*_blame`` says what a wrong answer is put down to, "" when it is right.
     """
 
     __tablename__ = "evaluation_row"

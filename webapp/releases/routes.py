@@ -17,10 +17,11 @@ bp = Blueprint("releases", __name__)
 @require()
 def index(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
-    previous = service.previous_champion(db.session(), project)
+    previous, champion = service.previous_champion(db.session(), project), service.champion_of(project)
     return render(
-        "releases/index.html", "releases", project=project, lines=by_hand.describe(project), previous=previous
-    )
+        "releases/index.html", "releases", project=project, lines=by_hand.describe(project), previous=previous,
+        champion=champion.number if champion else 0,
+    )  # fmt: skip
 
 
 def _reason(default: str) -> str:
@@ -33,6 +34,7 @@ def promote(project_id: int, number: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     release = service.release_or_404(project, number)
     with write() as session:
+        service.expect_champion(session, project, request.form.get("champion", type=int))
         by_hand.promote(session, project, release, person=current_person(), reason=_reason("Promoted by hand."))
     return redirect_to(url_for("releases.index", project_id=project.id))
 
@@ -42,5 +44,6 @@ def promote(project_id: int, number: int) -> ResponseReturnValue:
 def rollback(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     with write() as session:
+        service.expect_champion(session, project, request.form.get("champion", type=int))
         by_hand.rollback(session, project, person=current_person(), reason=_reason("Rolled back by hand."))
     return redirect_to(url_for("releases.index", project_id=project.id))

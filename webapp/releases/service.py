@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from training.artefact import manifest_sha256, read_manifest, writing
 from training.safety import resolve_base
 from webapp.audit import record
-from webapp.errors import Damaged, Invalid, NotFound
+from webapp.errors import Damaged, Invalid, NotFound, Stale
 from webapp.home import absolute, model_cache, new_artefact_path, relative
 from webapp.models import CorpusIndex, Iteration, Project, Release, db, now
 
@@ -83,6 +83,23 @@ def create_release(
     session.add(release)
     session.flush()
     return release
+
+
+def expect_champion(session: Session, project: Project, number: int | None) -> None:
+    """First in the transaction of a person's decision: raises ``Stale`` when the champion is not ``number``, the one they saw.
+
+    So of two people who decide at once the second is told. None expects nothing; 0 that there is no champion.
+    """
+    if number is None:
+        return
+    locked = select(Project.champion_id).where(Project.id == project.id).with_for_update()
+    champion = session.get(Release, session.scalar(locked) or 0, populate_existing=True)
+    found = champion.number if champion is not None else 0
+    if found != number:
+        raise Stale(
+            f"Release {found} was put into service after this page was opened, so nothing was changed; look at it and decide again.",
+            champion.id if champion is not None else None,
+        )
 
 
 def _check_whole(release: Release) -> None:
