@@ -108,20 +108,8 @@ def train_stock(
     points = {round(steps * k / config.evaluations) for k in range(1, config.evaluations + 1)}
     counted = {"tokens": 0}
 
-    def collate(items: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
-        width = max(len(item["input_ids"]) for item in items)
-        fill = {"labels": -100}
-        batch = {
-            name: torch.tensor(
-                [
-                    item[name] + [fill.get(name, 0)] * (width - len(item[name]))
-                    if isinstance(item[name], list)
-                    else item[name]
-                    for item in items
-                ]
-            )
-            for name in items[0]
-        }
+    def collate(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        batch = stock_batch(items)
         counted["tokens"] += batch["input_ids"].numel()
         return batch
 
@@ -148,6 +136,25 @@ def train_stock(
         curve = Curve(answerer, validation)
         trainer.train()
         return curve.figures(counted["tokens"], steps)
+
+
+def stock_batch(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Rows of :func:`stock_row` padded on the right to the longest."""
+    import torch
+
+    width = max(len(item["input_ids"]) for item in items)
+    fill = {"labels": -100}
+    return {
+        name: torch.tensor(
+            [
+                item[name] + [fill.get(name, 0)] * (width - len(item[name]))
+                if isinstance(item[name], list)
+                else item[name]
+                for item in items
+            ]
+        )
+        for name in items[0]
+    }
 
 
 def stock_row(answerer: Any, row: Any) -> dict[str, Any]:
