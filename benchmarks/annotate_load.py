@@ -78,7 +78,7 @@ def insert_rows(count: int) -> int:
         )  # fmt: skip
         session.add(release)
         session.flush()
-        session.execute(update(Project).values(champion_id=release.id, settings={"train_after": 0}))
+        session.execute(update(Project).values(champion_id=release.id, settings={"train_after": 0, "blind": 0}))
         texts = [SENTENCE.format(n=n, hour=n % 24, seats=n % 90) * 5 for n in range(DOCUMENTS)]
         session.execute(insert(Document), [
             {"id": n + 1, "project_id": project.id, "title": f"House {n}", "text": text, "sha256": f"{n:064d}"}

@@ -19,7 +19,8 @@ PARKING = "Kavo Bistro has a large car park behind the building and the staff we
 
 
 def add_release(project: Project) -> Release:
-    """A champion row; no artefact lies behind it, so it can be named but not loaded."""
+    """A champion row; no artefact lies behind it, so it can be named but not loaded. Its answers are seen: no question is blind."""
+    set_project(project, blind=0)
     with write() as session:
         index = CorpusIndex(
             project_id=project.id, path="none", sha256="0" * 64, embedder="hash", documents=1, passages=2

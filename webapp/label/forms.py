@@ -24,6 +24,7 @@ def read_submission(form: Mapping[str, str], *, project_id: int, question_id: in
         text=_lines(form.get("text", "")), answer_id=_number(form, "answer_id"), passage_id=passage_id,
         start=_number(form, "start") if has_span else None, end=_number(form, "end") if has_span else None,
         reason=_lines(form.get("reason", "")), seconds=_seconds(form), project_id=project_id,
+        is_from_page=True,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
 from webapp.ask import queue
 from webapp.ask import service as asking
@@ -15,7 +16,7 @@ from webapp.label.forms import read_submission
 from webapp.label.sidebar import next_iteration, queue_progress, recent_decisions, what_is_missing
 from webapp.label.submission import decision_of
 from webapp.label.view import new_submission_id, view_question
-from webapp.models import Label, Project, Question, db
+from webapp.models import Answer, Label, Project, Question, db
 from webapp.people.service import SignedIn, current_person, require
 from webapp.projects.service import project_or_404
 
@@ -38,7 +39,7 @@ def _page(project: Project, question: Question | queue.Served | None, **more: An
         "progress": progress, "recent": recent_decisions(session, project, me.id),
         "iteration": next_iteration(session, project), "undo_id": new_submission_id(), "form": {}, "error": "", "saved": None,
         "missing": "" if question is not None else what_is_missing(session, project, progress), "stale": None, "asked": "",
-        "is_start": False, "trouble": "",
+        "is_start": False, "trouble": "", "said": None,
     }  # fmt: skip
     return render("label/annotate.html", "annotate", project=project, **(context | more))
 
@@ -50,7 +51,14 @@ def annotate(project_id: int) -> ResponseReturnValue:
     held = queue.held_question(db.session(), project, _me())
     saved = service.own_label(db.session(), project, _me().id, request.args.get("saved", type=int))
     is_start = held is None and queue.is_any_left(db.session(), project, _me())
-    return _page(project, held, saved=_word(saved), is_start=is_start)
+    return _page(project, held, saved=_word(saved), said=_said(saved), is_start=is_start)
+
+
+def _said(label: Label | None) -> str | None:
+    """After a blind decision: what the model had said, "" for that the passages do not have it; None when it was seen anyway."""
+    if label is None or not label.is_blind or label.verdict == "skip":
+        return None
+    return db.session.scalar(select(Answer.text).where(Answer.id == label.answer_id))
 
 
 def _word(label: Label | None) -> str | None:
@@ -98,7 +106,7 @@ def _saved_page(project: Project, label: Label, following: queue.Served | None) 
     here = url_for("label.annotate", project_id=project.id)
     if not is_htmx():
         return redirect_to(url_for("label.annotate", project_id=project.id, saved=label.id))
-    response = _page(project, following, saved=_word(label))
+    response = _page(project, following, saved=_word(label), said=_said(label))
     response.headers["HX-Replace-Url"] = here
     return response
 

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from webapp.ask import queue
 from webapp.errors import Forbidden, Invalid, NotFound, Stale
+from webapp.label import blind
 from webapp.label.difference import edit_distance
-from webapp.label.submission import Shown, Submission, clean, shown_answer
+from webapp.label.submission import Shown, Submission, clean, decision_of, shown_answer
 from webapp.models import Label, Project, Question, UtcDateTime, now
 from webapp.projects import settings as project_settings
 
@@ -40,6 +41,10 @@ _SETTLED = (
     )
 )  # fmt: skip
 
+BLIND = (
+    "This question comes without the model's answer, so there is none to accept or to call wrong; write the answer yourself, or say "
+    "that the passages do not have it."
+)
 CHANGED = "You decided this question already, in another tab or before going back, so nothing was overwritten."
 
 
@@ -79,17 +84,28 @@ def submit(session: Session, submission: Submission) -> Label:
         raise NotFound(
             "There is no such question any more, so the decision could not be saved; go on with the next one."
         )
-    shown = shown_answer(session, submission, question)
-    submission = clean(session, submission, question, shown)
+    shown, is_blind = shown_answer(session, submission, question), _is_blind(session, submission, question)
+    submission = clean(session, submission, question, None if is_blind else shown)
     first = _found(session, _SUBMITTED, {"submission": submission.submission_id})
     if first is not None:
         return _replayed(first, submission)
     newest = newest_label(session, question, submission.person_id)
     if submission.version != (newest.version if newest else 0):
         raise Stale(CHANGED, newest.id if newest else None)
-    label = _append(session, submission, question=question, newest=newest, shown=shown)
+    label = _append(session, submission, question=question, newest=newest, shown=shown, is_blind=is_blind)
     settle(session, question, person_id=submission.person_id)
     return label
+
+
+def _is_blind(session: Session, submission: Submission, question: Question) -> bool:
+    """Whether the page hid the model's answer: worked out again here, a form has no say in it."""
+    if not submission.is_from_page or submission.answer_id is None:
+        return False
+    project = session.get_one(Project, question.project_id)
+    hidden = blind.is_blind(project, question, submission.person_id, version=submission.version)
+    if hidden and decision_of(submission.verdict, submission.reject_reason) in blind.UNFIT:
+        raise Invalid(BLIND)
+    return hidden
 
 
 def edit(session: Session, submission: Submission) -> Label:
@@ -137,8 +153,9 @@ def _replayed(first: Label, submission: Submission) -> Label:
 
 
 def _append(
-    session: Session, submission: Submission, *, question: Question, newest: Label | None, shown: Shown | None = None
-) -> Label:
+    session: Session, submission: Submission, *, question: Question, newest: Label | None, shown: Shown | None = None,
+    is_blind: bool = False,
+) -> Label:  # fmt: skip
     label = Label(
         project_id=question.project_id, question_id=question.id, person_id=submission.person_id, round=question.round,
         answer_id=submission.answer_id, version=(newest.version if newest else 0) + 1,
@@ -146,6 +163,7 @@ def _append(
         reject_reason=submission.reject_reason, text=submission.text, passage_id=submission.passage_id,
         start=submission.start, end=submission.end, reason=submission.reason, seconds=submission.seconds,
         edit_distance=edit_distance(shown.text if shown else "", submission.text) if submission.verdict == "correct" else 0,
+        is_blind=is_blind,
         is_late=newest is None and _came_late(session, question, submission.person_id),
     )  # fmt: skip
     session.add(label)

@@ -41,6 +41,7 @@ class Submission:
     reason: str = ""
     seconds: float = 0.0
     project_id: int | None = None  # if given, the question must be in this project
+    is_from_page: bool = False  # decided on the annotate page, which serves some questions blind
 
 
 class Shown(NamedTuple):
@@ -62,7 +63,10 @@ def decision_of(verdict: str, reject_reason: str | None) -> str:
 
 
 def clean(session: Session, submission: Submission, question: Question, shown: Shown | None) -> Submission:
-    """The submission as it is stored. Raises :class:`Invalid` with one sentence; nothing was written then."""
+    """The submission as it is stored. Raises :class:`Invalid` with one sentence; nothing was written then.
+
+    ``shown`` is None when there was no answer, or the question was served blind.
+    """
     if not 8 <= len(submission.submission_id) <= 64 or not submission.submission_id.isascii():
         raise Invalid("The form came without its number, so nothing was saved; reload the page and decide again.")
     if submission.verdict not in VERDICTS or submission.verdict == "undo":

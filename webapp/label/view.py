@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp.ask.queue import Served
 from webapp.health import is_alive
+from webapp.label.blind import is_blind
 from webapp.label.highlight import Piece, cut
 from webapp.label.service import newest_label
 from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Project, Question, Release
@@ -31,7 +32,7 @@ _ANSWER = (
     .where(_answer_table.id == bindparam("answer"))
 )
 _SHOWN = (
-    select(*_PASSAGE_COLUMNS, _shown.rank, _shown.score, _shown.terms)
+    select(*_PASSAGE_COLUMNS, _shown.rank, _shown.score, _shown.terms, _shown.lift, _shown.lift_label_id)
     .join(Passage.__table__, _passage_table.id == _shown.passage_id)
     .join(Document.__table__, _document.id == _passage_table.document_id)
     .where(_shown.answer_id == bindparam("answer"))
@@ -44,6 +45,7 @@ class PassageView:
     id: int
     rank: int | None  # None: it was not among the shown ones, a person chose it
     score: float | None
+    moved: str  # which label on a like question moved it, in words; "" when none did
     title: str
     is_used: bool
     is_gone: bool  # its document was deleted
@@ -69,12 +71,17 @@ class AnswerView:
 
 @dataclass(frozen=True)
 class QuestionView:
-    """``text`` is the correction's field; ``label`` the person's current decision on the question, if there is one."""
+    """``text`` is the correction's field; ``label`` the person's current decision on the question, if there is one.
+
+    Served blind, ``answer`` is None and nothing else here comes from what the model said; ``answer_id`` only names it.
+    """
 
     id: int
     title: str
     source: str
     answer: AnswerView | None
+    answer_id: int | None
+    is_blind: bool
     passages: list[PassageView]
     label: Label | None
     version: int
@@ -92,14 +99,16 @@ def view_question(session: Session, project: Project, question: Question | Serve
     label = newest if newest is not None and newest.verdict != "undo" else None
     # Asked again after the decision, the model in service is heard: whether it has learned is what one wants to see.
     answer_id = question.answer_id or (label.answer_id if label is not None else None)
-    shown = view_answer(session, project, answer_id) if answer_id is not None else None
+    version = newest.version if newest is not None else 0
+    hidden = answer_id is not None and is_blind(project, question, person_id, version=version)
+    shown = view_answer(session, project, answer_id) if answer_id is not None and not hidden else None
     return QuestionView(
-        id=question.id, title=question.text, source=question.source, answer=shown,
-        passages=view_passages(session, shown, label=label), label=label,
-        version=newest.version if newest is not None else 0, submission_id=new_submission_id(), shown_at=int(time.time()),
+        id=question.id, title=question.text, source=question.source, answer=shown, answer_id=answer_id, is_blind=hidden,
+        passages=view_passages(session, shown, label=label, answer_id=answer_id), label=label,
+        version=version, submission_id=new_submission_id(), shown_at=int(time.time()),
         text=label.text if label is not None and label.text else shown.text if shown else "",
         chosen=label.passage_id if label else None, start=label.start if label else None, end=label.end if label else None,
-        is_engine_down=shown is None and not is_alive("engine"),
+        is_engine_down=answer_id is None and not is_alive("engine"),
     )  # fmt: skip
 
 
@@ -124,9 +133,15 @@ def _newer_release(session: Session, project: Project, release_id: int) -> int |
     return session.scalar(select(Release.number).where(Release.id == project.champion_id))
 
 
-def view_passages(session: Session, answer: AnswerView | None, *, label: Label | None) -> list[PassageView]:
-    """The answer's passages in rank order, and at the end the one a person chose, if it is none of them."""
-    rows = _shown_rows(session, answer) if answer is not None else []
+def view_passages(
+    session: Session, answer: AnswerView | None, *, label: Label | None, answer_id: int | None = None
+) -> list[PassageView]:
+    """The answer's passages in rank order, and at the end the one a person chose, if it is none of them.
+
+    With an ``answer_id`` and no ``answer``: the passages found for it, without a trace of what it says.
+    """
+    found_for = answer.id if answer is not None else answer_id
+    rows = list(session.execute(_SHOWN, {"answer": found_for})) if found_for is not None else []
     chosen = label.passage_id if label is not None else None
     if chosen is not None and chosen not in {row.id for row in rows}:
         extra = select(*_PASSAGE_COLUMNS).join(Document.__table__, _document.id == _passage_table.document_id)
@@ -134,8 +149,10 @@ def view_passages(session: Session, answer: AnswerView | None, *, label: Label |
     return [_passage(row, answer, label) for row in rows]
 
 
-def _shown_rows(session: Session, answer: AnswerView) -> list[Any]:
-    return list(session.execute(_SHOWN, {"answer": answer.id}))
+def _moved(lift: float | None, label: int | None) -> str:
+    if not lift or label is None:
+        return ""
+    return f"{'lifted' if lift > 0 else 'lowered'} by label {label}"
 
 
 def _passage(row: Any, answer: AnswerView | None, label: Label | None) -> PassageView:
@@ -147,7 +164,8 @@ def _passage(row: Any, answer: AnswerView | None, label: Label | None) -> Passag
         evidence = (answer.start, answer.end)
     fields = row._mapping
     return PassageView(
-        id=row.id, rank=fields.get("rank"), score=fields.get("score"), title=row.title or row.external_id or f"Passage {row.id}",
+        id=row.id, rank=fields.get("rank"), score=fields.get("score"), moved=_moved(fields.get("lift"), fields.get("lift_label_id")),
+        title=row.title or row.external_id or f"Passage {row.id}",
         is_used=is_used, is_gone=row.deleted_at is not None,
         pieces=cut(row.text, evidence=evidence, terms=fields.get("terms") or ()),
     )  # fmt: skip
