@@ -1,6 +1,7 @@
 """Labels become rows in one place; a frozen dataset is whole, fingerprinted and leaks nothing; the page shows the exact rows."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,36 @@ def test_the_page_shows_the_exact_rows_the_label_behind_each_and_what_is_left_ou
     assert CASES["skip"] in left_out
 
 
+@pytest.mark.parametrize(
+    ("kind", "shown", "words"),
+    [
+        ("accept", "accept", "Right answer: <strong>yes</strong>"),
+        ("preference", "correct", "Better: <ins>=9 am</ins> than <del>8 am</del>"),
+        ("reject", "wrong_answer", "Not this answer: <del>8 am</del>"),
+        ("negative", "wrong_passage", "<strong>Not answerable</strong> from this passage"),
+        ("triple", "correct", f"<ins>{LUNA}</ins>"),
+    ],
+)
+def test_the_page_shows_each_kind_apart_with_its_count_and_its_exact_text(
+    client: FlaskClient, labelled: Labelled, kind: str, shown: str, words: str
+):
+    page = client.get(f"/p/{labelled.project.id}/dataset?kind={kind}").text
+    assert CASES[shown] in page
+    assert words in page
+    assert f"/labels/{labelled.by_verdict[shown]}" in page
+    assert CASES["skip"] not in page
+    expected = {"accept": 1, "preference": 1, "reject": 1, "negative": 2, "triple": 2}[kind]
+    assert page.count("<article") == expected
+    assert re.search(rf'aria-current="page">[A-Za-z ]+<span class="meta">{expected}</span>', page)
+
+
+def test_the_page_shows_one_split_of_one_kind(client: FlaskClient, labelled: Labelled):
+    address = f"/p/{labelled.project.id}/dataset?kind=correct&split="
+    split = split_of(CASES["correct"])
+    assert CASES["correct"] in client.get(address + split).text
+    assert "No label gives such a row." in client.get(address + ("test" if split != "test" else "train")).text
+
+
 def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(
     client: FlaskClient, labelled: Labelled, base: Path
 ):
@@ -196,7 +227,8 @@ def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(
     decide(labelled.questions["accept"], labelled.person, "unanswerable", version=1)
     page = client.get(f"/p/{labelled.project.id}/dataset/{dataset.id}").text
     assert dataset.fingerprint in page
-    assert page.count("edited or undone since") == 2  # as an accepted answer and as a triple
+    assert "correct, preference, triple" in page
+    assert page.count("edited or undone since") == 1
 
 
 def test_the_pages_refuse_strangers_and_missing_rows(client: FlaskClient, anonymous: FlaskClient, labelled: Labelled):

@@ -70,7 +70,9 @@ def test_a_labels_own_weight_scales_the_push_or_is_the_push(given: float, become
 
 
 def test_a_labels_weight_goes_into_its_rows():
-    result = decided(judged(1, "correct", weight=0.5, shown_text="8 am"), judged(2, "wrong_passage", question=2, weight=0.25))
+    result = decided(
+        judged(1, "correct", weight=0.5, shown_text="8 am"), judged(2, "wrong_passage", question=2, weight=0.25)
+    )
     assert [row.weight for row in (*result.rows, *result.preferences)] == [0.5, 0.25, 0.5]
 
 
@@ -78,7 +80,12 @@ def test_a_correction_is_also_preferred_to_the_answer_that_was_shown():
     result = decided(judged(1, "correct", passage=8, start=3, shown_text="8 am"))
     [row], [preference] = result.rows, result.preferences
     assert (row.kind, row.rejected) == ("correct", None)
-    assert (preference.kind, preference.text, preference.rejected, preference.passage) == ("preference", "9 am", "8 am", 8)
+    assert (preference.kind, preference.text, preference.rejected, preference.passage) == (
+        "preference",
+        "9 am",
+        "8 am",
+        8,
+    )
 
 
 def test_a_correction_of_a_refusal_is_preferred_to_the_refusal():

@@ -8,7 +8,13 @@ from webapp.datasets.decisions import LeftOut, decide
 from webapp.datasets.examples import Texts
 from webapp.datasets.triples import Found, to_triple
 
-PASSAGES = {5: "Luna opens at 9 am.", 6: "Sol has a garden.", 7: "Luna opens at 9 am, they say.", 8: "From 9 am on.", 9: "Far away."}
+PASSAGES = {
+    5: "Luna opens at 9 am.",
+    6: "Sol has a garden.",
+    7: "Luna opens at 9 am, they say.",
+    8: "From 9 am on.",
+    9: "Far away.",
+}
 
 
 def triple(*labels: Label, **changes: Any) -> Found | LeftOut | None:

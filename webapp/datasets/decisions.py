@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from training.split import split_of
 
-REJECT_WEIGHT = -0.1  # of an answer that is wrong, beside 1 for one that is right (Li et al. 2022, feedback after deployment)
+REJECT_WEIGHT = -0.1
+"""Of an answer that is wrong, beside 1 for one that is right: small, as Li et al. 2022 found for feedback after deployment."""
 REASONS = {
     "skip": "The question was skipped.",
     "wrong_answer": "A wrong answer without a correction, and no answer in words was shown with a passage: counted as a negative, but there is nothing to learn from.",
@@ -241,7 +242,9 @@ def _pair_row(label: Judged) -> Row:
 def _lookup(found: _Judgements, answer: Row | None, labels: list[Judged]) -> Lookup:
     overruled = {out.label for out in found.left_out if out.kind != "wrong_answer"}
     counted = [label for label in labels if label.label not in overruled]
-    chosen = [(label.label, label.passage) for label in counted if label.verdict == "reject" and label.passage is not None]
+    chosen = [
+        (label.label, label.passage) for label in counted if label.verdict == "reject" and label.passage is not None
+    ]
     return Lookup(
         question=labels[0].question, question_text=labels[0].question_text, split=split_of(labels[0].question_text),
         answered=answer, chosen=tuple(chosen),

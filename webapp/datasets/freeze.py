@@ -54,7 +54,8 @@ def freeze(project: Project, *, seed: int = 0) -> Dataset:
         session.add(dataset)
         session.flush()
         links = [
-            {"dataset_id": dataset.id, "label_id": use.label, "split": use.split, "kind": use.kind} for use in built.uses()
+            {"dataset_id": dataset.id, "label_id": use.label, "split": use.split, "kind": use.kind}
+            for use in built.uses()
         ]
         if links:
             session.execute(insert(DatasetLabel), links)
@@ -80,7 +81,9 @@ def _rows(project: Project, built: Built) -> tuple[dict[str, list[dict[str, Any]
         "rejects": [reject_to_json(example, split) for split, example in built.rejects],
         "triples": [asdict(found.triple) for found in built.triples],
     }
-    counts = count_kinds(built.decided, built.triples, built.left_out) | {name: len(rows) for name, rows in files.items()}
+    counts = count_kinds(built.decided, built.triples, built.left_out) | {
+        name: len(rows) for name, rows in files.items()
+    }
     return files, counts | {"rehearsal": len(rehearsal), "gold": sum(len(rows) for rows in gold.values())}
 
 

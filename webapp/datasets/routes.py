@@ -1,9 +1,12 @@
 """What the labels of now would teach, row by row, and what a frozen dataset held."""
 
+from collections.abc import Container
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from webapp.datasets import service
+from webapp.datasets.preview import describe_frozen, preview
 from webapp.errors import NotFound
 from webapp.htmx import render
 from webapp.people.service import require
@@ -12,22 +15,34 @@ from webapp.projects.service import project_or_404
 bp = Blueprint("datasets", __name__)
 
 KINDS = {
-    "": "All", "accept": "Accepted", "correct": "Corrected", "negative": "Negatives", "train": "Training", "validation": "Validation",
-    "test": "Test", "left_out": "Left out",
+    "": "All", "accept": "Accepted", "correct": "Corrected", "negative": "Not answerable", "preference": "Preferences",
+    "reject": "Rejected answers", "triple": "Retrieval", "left_out": "Left out",
 }  # fmt: skip
+EXPLANATIONS = {
+    "negative": "The question with a passage that does not answer it: the model learns to say so.",
+    "preference": "What a person wrote, and what the model had said instead: one is to become likelier than the other.",
+    "reject": "An answer that was called wrong without a right one: the model is pushed away from it, gently.",
+    "triple": "A question, the passage that answers it, and passages that were shown or rejected and do not.",
+}
+SPLITS = {"": "All splits", "train": "Training", "validation": "Validation", "test": "Test"}
 
 
 @bp.get("/p/<int:project_id>/dataset")
 @require()
 def show(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
-    kind = request.args.get("kind", "")
-    kind = kind if kind in KINDS else ""
-    preview = service.preview(project, kind=kind, page=request.args.get("page", 1, type=int) or 1)
+    kind, split = _known("kind", KINDS), _known("split", SPLITS)
+    shown = preview(project, kind=kind, split=split, page=request.args.get("page", 1, type=int) or 1)
     return render(
-        "datasets/show.html", "dataset", project=project, preview=preview, kind=kind, kinds=KINDS,
+        "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=KINDS, split=split, splits=SPLITS,
+        explanations=EXPLANATIONS,
         datasets=service.list_datasets(project.id),
     )  # fmt: skip
+
+
+def _known(name: str, values: Container[str]) -> str:
+    value = request.args.get(name, "")
+    return value if value in values else ""
 
 
 @bp.get("/p/<int:project_id>/dataset/<int:dataset_id>")
@@ -38,6 +53,4 @@ def frozen(project_id: int, dataset_id: int) -> ResponseReturnValue:
     if dataset is None:
         raise NotFound(f"This project has no dataset {dataset_id}; the dataset page lists the frozen ones.")
     page = request.args.get("page", 1, type=int) or 1
-    return render(
-        "datasets/frozen.html", project=project, dataset=dataset, frozen=service.describe_frozen(dataset, page=page)
-    )
+    return render("datasets/frozen.html", project=project, dataset=dataset, frozen=describe_frozen(dataset, page=page))

@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from training.artefact import verify
-from training.tasks import Task, get_task
+from training.tasks import get_task
 from training.types import Example, Preference
 from webapp import home
 from webapp.datasets import files
 from webapp.datasets.decisions import Decided, Judged, LeftOut, Lookup, Row, decide
-from webapp.datasets.examples import Evaluation, Texts, passage_of, to_evaluations, to_example, to_preference
+from webapp.datasets.examples import Evaluation, Texts, to_evaluations, to_example, to_preference
 from webapp.datasets.files import SPLITS
 from webapp.datasets.triples import Found, Triple, to_triple
 from webapp.label import service as label_service
@@ -22,9 +21,7 @@ from webapp.models import (
     Answer,
     AnswerPassage,
     Dataset,
-    DatasetLabel,
     Document,
-    Iteration,
     Label,
     Passage,
     Project,
@@ -67,25 +64,6 @@ def uses_of(decided: Decided, triples: Iterable[Found]) -> tuple[Use, ...]:
         *(Use(row.label, row.split, row.kind) for row in rows),
         *(Use(label, found.triple.split, "triple") for found in triples for label in found.labels),
     )
-
-
-@dataclass(frozen=True)
-class PreviewRow:
-    row: Row
-    passage: str
-    prompt: str
-    target: str
-    is_found: bool  # the answer stands word for word in the passage
-
-
-@dataclass(frozen=True)
-class Preview:
-    counts: dict[str, int]
-    rows: tuple[PreviewRow, ...]
-    left_out: tuple[LeftOut, ...]
-    page: int
-    pages: int
-    total: int
 
 
 def judged_labels(project_id: int) -> list[Judged]:
@@ -189,39 +167,10 @@ def count_kinds(decided: Decided, triples: Sequence[Found], left_out: Sequence[L
     wrong = sum(out.kind == "wrong_answer" for out in left_out)
     return {
         "accept": counts["accept"], "correct": counts["correct"], "negative": counts["negative"] + counts["reject"] + wrong,
-        "abstention": counts["negative"], "reject": counts["reject"], "preference": counts["preference"], "triple": len(triples),
+        "not_answerable": counts["negative"], "reject": counts["reject"], "preference": counts["preference"], "triple": len(triples),
         "wrong_answer": wrong, "left_out": len(left_out),
         **{split: sum(row.split == split for row in decided.rows) for split in SPLITS},
     }  # fmt: skip
-
-
-def preview(project: Project, *, kind: str = "", page: int = 1, page_size: int = 25) -> Preview:
-    """One page of the exact rows a dataset frozen now would hold (``kind``: a kind, a split, ``left_out`` or "" for all)."""
-    decided = decide_labels(project)
-    triples, all_left_out = contrast(decided, load_texts(decided.rows, decided.lookups))
-    counts = count_kinds(decided, triples, all_left_out)
-    if kind == "left_out":
-        left_out, pages, page = _page_of(all_left_out, page, page_size)
-        return Preview(counts, (), tuple(left_out), page, pages, len(all_left_out))
-    matching = [row for row in decided.rows if kind in ("", row.kind, row.split)]
-    rows, pages, page = _page_of(matching, page, page_size)
-    texts = load_texts(rows)
-    task = get_task(project.task)
-    return Preview(counts, tuple(_preview_row(row, texts, task) for row in rows), (), page, pages, len(matching))
-
-
-def _page_of(rows: Sequence[Any], page: int, page_size: int) -> tuple[list[Any], int, int]:
-    pages = max(1, -(-len(rows) // page_size))
-    page = min(max(page, 1), pages)
-    return list(rows[(page - 1) * page_size : page * page_size]), pages, page
-
-
-def _preview_row(row: Row, texts: Texts, task: Task) -> PreviewRow:
-    example = to_example(row, texts)
-    return PreviewRow(
-        row, texts.passages.get(passage_of(row, texts) or 0, ""), task.format(example.text, example.passage),
-        task.format_target(example.target), example.target.start is not None or not row.answerable,
-    )  # fmt: skip
 
 
 def read_triples(dataset: Dataset) -> dict[str, list[Triple]]:
@@ -240,39 +189,4 @@ def list_datasets(project_id: int) -> list[Dataset]:
         db.session.scalars(
             select(Dataset).where(Dataset.project_id == project_id).order_by(Dataset.id.desc()).limit(50)
         )
-    )
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """The labels a dataset was made of, one page of them, and the iterations that used it."""
-
-    links: tuple[tuple[DatasetLabel, str, str, bool], ...]  # link, question, verdict, superseded since
-    iterations: tuple[int, ...]
-    page: int
-    pages: int
-    total: int
-
-
-def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> Frozen:
-    newer = aliased(Label)
-    where = DatasetLabel.dataset_id == dataset.id
-    total = db.session.scalar(select(func.count()).select_from(DatasetLabel).where(where)) or 0
-    pages = max(1, -(-total // page_size))
-    page = min(max(page, 1), pages)
-    statement = (
-        select(DatasetLabel, Question.text, func.coalesce(Label.reject_reason, Label.verdict), newer.id.is_not(None))
-        .join(Label, Label.id == DatasetLabel.label_id).join(Question, Question.id == Label.question_id)
-        .outerjoin(newer, newer.supersedes_id == Label.id)
-        .where(where).order_by(DatasetLabel.label_id, DatasetLabel.kind).limit(page_size).offset((page - 1) * page_size)
-    )  # fmt: skip
-    numbers = db.session.scalars(
-        select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number)
-    )
-    return Frozen(
-        tuple((link, text, decision, bool(changed)) for link, text, decision, changed in db.session.execute(statement)),
-        tuple(numbers),
-        page,
-        pages,
-        total,
     )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from webapp.datasets.decisions import LeftOut, Lookup
 from webapp.datasets.examples import Texts, locate, passage_of
 
-DELETED = "The document of its passage was deleted: it still teaches the answerer, but nothing is to be found there any more."
+DELETED = (
+    "The document of its passage was deleted: it still teaches the answerer, but nothing is to be found there any more."
+)
 
 
 @dataclass(frozen=True)

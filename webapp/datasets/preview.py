@@ -1,0 +1,139 @@
+"""What the labels of now teach, row by row and kind by kind, as a model would get it; and what a frozen dataset held."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
+
+from training.tasks import Task, get_task
+from webapp.datasets.decisions import Decided, LeftOut, Row
+from webapp.datasets.examples import Texts, to_example, to_preference
+from webapp.datasets.service import contrast, count_kinds, decide_labels, load_texts
+from webapp.datasets.triples import Found, Triple
+from webapp.models import Dataset, DatasetLabel, Iteration, Label, Project, Question, db
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """One row of any kind: ``prompt`` and ``target`` are the text a model trains on, ``triple`` what a retriever does."""
+
+    kind: str
+    split: str
+    labels: tuple[int, ...]  # behind it, the one that tells what is right first
+    question_text: str
+    weight: float = 1.0
+    prompt: str = ""
+    target: str = ""
+    rejected: str = ""  # the target that ``target`` is preferred to
+    is_found: bool = True  # the answer stands word for word in the passage
+    is_passage_only: bool = False
+    triple: Triple | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    counts: dict[str, int]
+    rows: tuple[PreviewRow, ...]
+    left_out: tuple[LeftOut, ...]
+    page: int
+    pages: int
+    total: int
+
+
+def preview(project: Project, *, kind: str = "", split: str = "", page: int = 1, page_size: int = 25) -> Preview:
+    """One page of the exact rows a dataset frozen now would hold: of a kind, ``left_out`` or "" for all; of a split or "" for all."""
+    decided = decide_labels(project)
+    triples, left_out = contrast(decided, load_texts(_unsure(decided), decided.lookups))
+    counts = count_kinds(decided, triples, left_out)
+    if kind == "left_out":
+        chosen, pages, page = _page_of(left_out, page, page_size)
+        return Preview(counts, (), tuple(chosen), page, pages, len(left_out))
+    everything: list[Row | Found] = [*decided.rows, *decided.preferences, *decided.rejects, *triples]
+    matching = [item for item in everything if kind in ("", _kind(item)) and split in ("", _split(item))]
+    chosen, pages, page = _page_of(sorted(matching, key=_label), page, page_size)
+    texts = load_texts([item for item in chosen if isinstance(item, Row)])
+    task = get_task(project.task)
+    rows = tuple(_from_triple(item) if isinstance(item, Found) else _from_row(item, texts, task) for item in chosen)
+    return Preview(counts, rows, (), page, pages, len(matching))
+
+
+def _unsure(decided: Decided) -> list[Row]:
+    return [row for row in decided.rows if row.answerable and not row.passage_chosen]
+
+
+def _kind(item: Row | Found) -> str:
+    return item.kind if isinstance(item, Row) else "triple"
+
+
+def _split(item: Row | Found) -> str:
+    return item.split if isinstance(item, Row) else item.triple.split
+
+
+def _label(item: Row | Found) -> int:
+    return item.label if isinstance(item, Row) else item.triple.label
+
+
+def _page_of(rows: Sequence[Any], page: int, page_size: int) -> tuple[list[Any], int, int]:
+    pages = max(1, -(-len(rows) // page_size))
+    page = min(max(page, 1), pages)
+    return list(rows[(page - 1) * page_size : page * page_size]), pages, page
+
+
+def _from_triple(found: Found) -> PreviewRow:
+    triple = found.triple
+    return PreviewRow("triple", triple.split, found.labels, triple.text, triple=triple)
+
+
+def _from_row(row: Row, texts: Texts, task: Task) -> PreviewRow:
+    example = to_example(row, texts)
+    rejected = task.format_target(to_preference(row, texts).rejected) if row.rejected is not None else ""
+    return PreviewRow(
+        row.kind, row.split, (row.label,), row.question_text, row.weight, task.format(example.text, example.passage),
+        task.format_target(example.target), rejected, example.target.start is not None or not row.answerable, row.is_passage_only,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FrozenLabel:
+    label: int
+    question: str
+    decision: str
+    kinds: str
+    split: str
+    is_superseded: bool
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The labels a dataset was made of, one page of them, and the iterations that used it."""
+
+    labels: tuple[FrozenLabel, ...]
+    iterations: tuple[int, ...]
+    page: int
+    pages: int
+    total: int
+
+
+def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> Frozen:
+    newer = aliased(Label)
+    where = DatasetLabel.dataset_id == dataset.id
+    total = db.session.scalar(select(func.count(DatasetLabel.label_id.distinct())).where(where)) or 0
+    pages = max(1, -(-total // page_size))
+    page = min(max(page, 1), pages)
+    statement = (
+        select(
+            Label.id, Question.text, func.coalesce(Label.reject_reason, Label.verdict),
+            func.aggregate_strings(DatasetLabel.kind, ","), func.min(DatasetLabel.split), func.count(newer.id) > 0,
+        )
+        .join(DatasetLabel, DatasetLabel.label_id == Label.id).join(Question, Question.id == Label.question_id)
+        .outerjoin(newer, newer.supersedes_id == Label.id)
+        .where(where).group_by(Label.id, Question.text).order_by(Label.id).limit(page_size).offset((page - 1) * page_size)
+    )  # fmt: skip
+    numbers = select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number)
+    labels = tuple(
+        FrozenLabel(label, text, decision, ", ".join(sorted(kinds.split(","))), split, changed)
+        for label, text, decision, kinds, split, changed in db.session.execute(statement)
+    )
+    return Frozen(labels, tuple(db.session.scalars(numbers)), page, pages, total)
