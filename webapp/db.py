@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,11 +13,19 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from webapp.errors import Busy, DiskFull
+from webapp.errors import Busy, DiskFailed, DiskFull
 from webapp.models import db
 
 # One writer at a time inside this process: SQLite's own busy wait is unfair when many threads wait at once.
 writer_lock = threading.Lock()
+
+DISK_FULL = "The disk is full, so nothing was saved; free some space and try again."
+DISK_FAILED = (
+    "The disk could not be read or written, though it is not full, so nothing was saved; look at it (`dmesg`, its cable or "
+    "mount) and run `errata doctor` before you go on."
+)
+# With less room than this an I/O error is the lack of it: SQLite calls some of those "disk I/O error" too.
+LEAST_ROOM = 1024 * 1024
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -71,7 +80,7 @@ def write() -> Iterator[Session]:
             session.commit()
         except OperationalError as error:
             session.rollback()
-            raise _in_words(error) from error
+            raise _in_words(error, db.engine.url.database) from error
         except BaseException:
             session.rollback()
             raise
@@ -86,13 +95,22 @@ def copy_database(source: Path, target: Path) -> None:
         connection.execute("VACUUM INTO ?", (str(target),))
 
 
-def _in_words(error: OperationalError) -> Exception:
+def _in_words(error: OperationalError, database: str | None) -> Exception:
     cause = str(error.orig).lower()
-    if "full" in cause or "disk i/o" in cause or "no space" in cause:
-        return DiskFull("The disk is full, so nothing was saved; free some space and try again.")
+    if "full" in cause or "no space" in cause:
+        return DiskFull(DISK_FULL)
+    if "disk i/o" in cause:
+        return DiskFull(DISK_FULL) if _has_no_room(database) else DiskFailed(DISK_FAILED)
     if "locked" in cause or "busy" in cause:
         return Busy("The database is busy, so nothing was saved; try again in a moment.")
     return error
+
+
+def _has_no_room(database: str | None) -> bool:
+    try:
+        return bool(database) and shutil.disk_usage(Path(str(database)).parent).free < LEAST_ROOM
+    except OSError:
+        return False
 
 
 def _refuse_unannounced_write(session: Session, *_: Any) -> None:

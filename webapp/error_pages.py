@@ -8,6 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from webapp import errors
+from webapp.db import DISK_FAILED, DISK_FULL
 from webapp.htmx import is_htmx
 from webapp.models import db
 
@@ -20,6 +21,7 @@ STATUS = {
     errors.Stale: (409, "It changed meanwhile"),
     errors.Unavailable: (503, "Not reachable"),
     errors.Damaged: (500, "Damaged"),
+    errors.DiskFailed: (500, "Disk failed"),
     errors.DiskFull: (507, "Disk full"),
 }
 SENTENCES = {
@@ -73,9 +75,11 @@ def _csrf_error(error: CSRFError) -> Response:
 
 
 def _os_error(error: OSError) -> Response:
-    if error.errno != errno.ENOSPC:
-        return _unexpected(error)
-    return _domain_error(errors.DiskFull("The disk is full, so nothing was saved; free some space and try again."))
+    if error.errno == errno.ENOSPC:
+        return _domain_error(errors.DiskFull(DISK_FULL))
+    if error.errno == errno.EIO:
+        return _domain_error(errors.DiskFailed(DISK_FAILED))
+    return _unexpected(error)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -49,5 +49,9 @@ class Damaged(ErrataError):
     """A stored artefact failed its hash check."""
 
 
-class DiskFull(ErrataError):
-    """The write did not reach the disk; nothing was saved."""
+class DiskFailed(ErrataError):
+    """The disk could not be read or written; nothing was saved."""
+
+
+class DiskFull(DiskFailed):
+    """There was no room for the write; nothing was saved."""

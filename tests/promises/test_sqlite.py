@@ -1,5 +1,7 @@
 """The SQLite promise: WAL and FULL, IMMEDIATE writers that do not starve, one checkpointer, nothing written unannounced."""
 
+import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from sqlalchemy import event, func, select, text, update
 
 from webapp.checkpoint import checkpoint, take_lock
 from webapp.db import write
-from webapp.errors import DiskFull
+from webapp.errors import DiskFailed, DiskFull
 from webapp.models import Person, Project, db
 
 
@@ -172,3 +174,29 @@ def test_a_full_disk_is_said_and_nothing_is_saved(app: Flask) -> None:
     assert db.session.scalar(select(func.count()).select_from(Person)) == 0
     with write() as session:
         session.add(Person(name="Room again"))
+
+
+@pytest.fixture
+def no_growth(app: Flask) -> Iterator[None]:
+    """No file of this process may grow: SQLite's writes fail as they do on a broken disk, with room left on it."""
+    with write() as session:
+        session.add(Person(name="The first"))
+    log = app.config["ERRATA"].home / "errata.sqlite3-wal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("free", "kind", "sentence"),
+    [(None, DiskFailed, "not full, so nothing was saved"), (0, DiskFull, "disk is full, so nothing was saved")],
+)
+def test_a_broken_disk_is_not_called_a_full_one(
+    app: Flask, no_growth: None, monkeypatch: pytest.MonkeyPatch, free: int | None, kind: type[Exception], sentence: str
+) -> None:
+    if free is not None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, free))
+    with pytest.raises(DiskFailed, match=sentence) as raised, write() as session:
+        session.add_all(Person(name=f"{number:0>70}") for number in range(2000))
+    assert type(raised.value) is kind

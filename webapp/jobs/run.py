@@ -14,7 +14,7 @@ from training.artefact import DamagedArtefact
 from training.tasks import load_function
 from training.types import Cancelled, TrainingError
 from webapp.db import write
-from webapp.errors import DiskFull, ErrataError
+from webapp.errors import DiskFailed, ErrataError
 from webapp.health import is_alive
 from webapp.jobs import service
 from webapp.jobs.context import JobContext, LeaseLost, context_of
@@ -70,8 +70,8 @@ def execute(
     try:
         with write() as session:
             return service.finish(session, job_id, token, **ending)
-    except DiskFull:
-        log.error("Job %s ended (%s), but the disk is full and the table does not know it.", job_id, ending["state"])
+    except DiskFailed as error:
+        log.error("Job %s ended (%s), but the table does not know it: %s", job_id, ending["state"], error)
         return False
 
 
