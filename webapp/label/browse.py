@@ -1,6 +1,6 @@
 """The labels of a project, page by page, and everything that is known about one of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from webapp.errors import NotFound
 from webapp.label.difference import Change, word_changes
+from webapp.label.effects import Effect, effects_of
 from webapp.label.submission import DECISIONS, decision_of
 from webapp.label.view import AnswerView, PassageView, view_answer, view_passages
 from webapp.models import Answer, Dataset, DatasetLabel, Iteration, Label, Person, Project, Question, Release
@@ -122,9 +123,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Use:
+    """One dataset a label entered: its split, and as what kinds of row."""
+
     dataset_id: int
     split: str
-    kind: str
+    kinds: tuple[str, ...]
     iteration: int | None
     release: int | None
 
@@ -141,6 +144,7 @@ class Trace:
     passages: list[PassageView]
     others: list[Line]
     uses: list[Use]
+    effects: list[Effect]
 
 
 def trace(session: Session, project: Project, label_id: int) -> Trace:
@@ -155,7 +159,7 @@ def trace(session: Session, project: Project, label_id: int) -> Trace:
         question=session.get_one(Question, label.question_id), person=session.get_one(Person, label.person_id),
         current=next(version for version in versions if version.label.id == label.id), versions=versions, answer=shown,
         passages=view_passages(session, shown, label=label), others=_others(session, project, label),
-        uses=_uses(session, [one.id for one in labels]),
+        uses=_uses(session, [one.id for one in labels]), effects=effects_of(session, [one.id for one in labels]),
     )  # fmt: skip
 
 
@@ -177,6 +181,10 @@ def _uses(session: Session, label_ids: list[int]) -> list[Use]:
         select(Dataset.id, DatasetLabel.split, DatasetLabel.kind, Iteration.number, Release.number)
         .join(Dataset, Dataset.id == DatasetLabel.dataset_id).outerjoin(Iteration, Iteration.dataset_id == Dataset.id)
         .outerjoin(Release, Release.iteration_id == Iteration.id)
-        .where(DatasetLabel.label_id.in_(label_ids)).order_by(Dataset.id.desc()).limit(PER_PAGE)
+        .where(DatasetLabel.label_id.in_(label_ids)).order_by(Dataset.id.desc(), DatasetLabel.kind, Release.number).limit(4 * PER_PAGE)
     )  # fmt: skip
-    return [Use(*row) for row in session.execute(query)]
+    found: dict[tuple[int, int | None], Use] = {}
+    for dataset, split, kind, iteration, release in session.execute(query):
+        known = found.get((dataset, iteration), Use(dataset, split, (), iteration, release))
+        found[dataset, iteration] = replace(known, kinds=tuple(dict.fromkeys((*known.kinds, kind))))
+    return list(found.values())

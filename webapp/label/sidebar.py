@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from webapp.label.effects import newest_lines
 from webapp.label.service import SUPERSEDED, UNDO_LAST
 from webapp.label.submission import decision_of
 from webapp.models import ACTIVE_JOB_STATES, Document, Iteration, Job, Label, Project, Question
@@ -24,6 +25,7 @@ class Recent:
     question_id: int
     question: str
     decision: str
+    effect: str  # what became of its question in the newest iteration that used it, "" when none is stored
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,11 @@ def queue_progress(session: Session, project: Project) -> Progress:
 
 def recent_decisions(session: Session, project: Project, person_id: int) -> list[Recent]:
     """The person's newest current decisions, as many as can be undone."""
-    rows = session.execute(_RECENT, {"project": project.id, "person": person_id})
-    return [Recent(a, b, text, decision_of(verdict, reason)) for a, b, text, verdict, reason in rows]
+    rows = session.execute(_RECENT, {"project": project.id, "person": person_id}).all()
+    effects = newest_lines(session, [row[0] for row in rows])
+    return [
+        Recent(a, b, text, decision_of(verdict, reason), effects.get(a, "")) for a, b, text, verdict, reason in rows
+    ]
 
 
 def next_iteration(session: Session, project: Project) -> NextIteration:

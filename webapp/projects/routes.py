@@ -8,8 +8,9 @@ from webapp.audit import record
 from webapp.db import write
 from webapp.errors import Invalid
 from webapp.htmx import redirect_to, render
+from webapp.models import db
 from webapp.people.service import current_person, require
-from webapp.projects import service, settings
+from webapp.projects import changes, service, settings
 
 bp = Blueprint("projects", __name__)
 
@@ -56,8 +57,9 @@ def create() -> ResponseReturnValue:
 def home(project_id: int) -> ResponseReturnValue:
     project = service.project_or_404(project_id)
     return render(
-        "projects/home.html", project=project, overview=service.overview(project), settings=settings.read(project)
-    )
+        "projects/home.html", project=project, overview=service.overview(project), settings=settings.read(project),
+        changes=changes.last_changes(db.session(), project),
+    )  # fmt: skip
 
 
 def _settings_page(project_id: int, *, errors: dict[str, str] | None = None, saved: bool = False) -> Response:
@@ -85,11 +87,11 @@ def edit_settings(project_id: int) -> ResponseReturnValue:
 def save_settings(project_id: int) -> ResponseReturnValue:
     project = service.project_or_404(project_id)
     names = {row["name"] for row in settings.documented(project)}
-    changes = {name: value for name, value in request.form.items() if name in names}
+    wanted = {name: value for name, value in request.form.items() if name in names}
     try:
         with write() as rows:
-            settings.update(rows, project, **changes)
-            record(rows, "project.settings", project_id=project.id, changes=changes)
+            settings.update(rows, project, **wanted)
+            record(rows, "project.settings", project_id=project.id, changes=wanted)
     except Invalid as error:
         return _settings_page(project_id, errors=error.fields), 400
     return _settings_page(project_id, saved=True)

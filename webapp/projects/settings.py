@@ -30,9 +30,14 @@ class ProjectSettings:
     method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
     strategy: str = setting("random", 0, 0, "In which order the queue is served: " + ", ".join(STRATEGIES) + ".")
     blind: float = setting(0.1, 0.0, 1.0, "Share of questions served without the model's answer; 0 serves none so.")
-    effects: int = setting(100, 0, 2000, "How many labels, the newest, an iteration asks again to show what they changed.")
+    effects: int = setting(
+        100, 0, 2000, "How many labels, the newest, an iteration asks again to show what they changed."
+    )
     slice_noise: float = setting(
-        2.0, 0.0, 5.0, "How many standard errors a slice of the test questions may fall beyond one point; 0 forgives no chance."
+        2.0,
+        0.0,
+        5.0,
+        "How many standard errors a slice of the test questions may fall beyond one point; 0 forgives no chance.",
     )
     slower_at_most: float = setting(1.5, 1.0, 100.0, "How many times as long as before an answer may take.")
 
