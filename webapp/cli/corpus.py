@@ -7,7 +7,7 @@ import click
 
 from webapp.cli.common import emit, json_option, opened, progress
 
-KINDS = ("documents", "questions", "gold", "labels")
+KINDS = ("documents", "questions", "gold", "labels", "feedback")
 LISTED = 20
 
 

@@ -21,6 +21,7 @@ KINDS = {
     "questions": "webapp.corpus.questions",
     "gold": "webapp.corpus.gold",
     "labels": "webapp.label.importing",
+    "feedback": "webapp.label.feedback",
 }
 BATCH_ROWS = 250  # a gold row also writes its context, so a transaction stays under 500 rows
 MAPPED_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")

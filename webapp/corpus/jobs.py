@@ -44,9 +44,9 @@ def follow_up(
         session, "corpus.import", project_id=project.id, person_id=person_id, kind=result.kind, name=name, added=result.added,
         duplicates=result.duplicates, rejected=len(result.rejected),
     )  # fmt: skip
-    if result.added and result.kind in ("documents", "gold", "labels"):
+    if result.added and result.kind in ("documents", "gold", "labels", "feedback"):
         index.request_index(session, project)
-    if result.added and result.kind in ("questions", "gold", "labels") and champion_of(project) is not None:
+    if result.added and result.kind in ("questions", "gold", "labels", "feedback") and champion_of(project) is not None:
         request_answers(session, project)
 
 

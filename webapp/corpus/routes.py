@@ -26,6 +26,7 @@ KIND_NAMES = {
     "questions": "Questions: the queue to work through",
     "gold": "Gold: questions with their right answers",
     "labels": "Labels: decisions exported from Errata",
+    "feedback": "Feedback: marks that people gave a model's answers",
 }
 FIELD_HELP = {
     "id": "Your own id for the row.",
@@ -35,6 +36,8 @@ FIELD_HELP = {
     "context": "The text the answers are in; it joins the corpus.",
     "answers": "One text, or a list of texts or of {text, start}.",
     "is_impossible": "True where the context holds no answer.",
+    "prediction": 'What the model said; empty, or "not answerable", where it gave no answer.',
+    "feedback": "Correct, Partially Correct or Wrong.",
 }
 
 

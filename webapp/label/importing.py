@@ -6,6 +6,7 @@ never served: they came from another installation, and nothing here may claim to
 
 import datetime as dt
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ from webapp.releases.service import create_release
 
 NAMES = (
     "external_id", "verdict", "reject_reason", "text", "passage", "document", "start", "end", "reason", "person", "seconds",
-    "created_at", "shown_answer", "shown_answerable", "shown_score", "shown_passage", "prompt_version",
+    "weight", "created_at", "shown_answer", "shown_answerable", "shown_score", "shown_passage", "prompt_version",
 )  # fmt: skip
 FIELDS: Mapping[str, tuple[str, ...]] = {"question": ("question",), **{name: (name,) for name in NAMES}}
 REQUIRED = ("question", "verdict", "person")
@@ -41,12 +42,14 @@ class Item:
     person: str
     decision: str  # a verdict, or the reason of a rejection
     values: Mapping[str, Any]
+    context: str = ""  # the text the question was asked about, where that makes it another question
 
     def text(self, name: str) -> str:
         return clean_text(cell(self.values.get(name)))
 
     def submission_id(self, project: Project) -> str:
-        parts = (str(project.id), self.question, self.person, self.decision, self.text("text"), self.text("created_at"))
+        parts = [str(project.id), self.question, self.person, self.decision, self.text("text"), self.text("created_at")]
+        parts += [self.context] if self.context else []
         return "import-" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:48]
 
 
@@ -120,7 +123,7 @@ def _person(session: Session, name: str) -> Person:
 
 
 def _question(session: Session, project: Project, item: Item) -> Question:
-    sha256 = question_sha256(item.question)
+    sha256 = question_sha256(item.question, context=item.context)
     question = session.scalar(select(Question).where(Question.project_id == project.id, Question.sha256 == sha256))
     if question is None:
         question = Question(
@@ -142,7 +145,7 @@ def _add_label(session: Session, project: Project, item: Item, *, question: Ques
         round=question.round, version=1, submission_id=item.submission_id(project), verdict=verdict, reject_reason=reject_reason, text=text,
         passage_id=passage.id if passage else None, start=start, end=end, reason=item.text("reason").strip(),
         edit_distance=edit_distance(answer.text if answer else "", text) if verdict == "correct" else 0,
-        seconds=_number(item.values.get("seconds")), created_at=_moment(item.text("created_at")),
+        seconds=_number(item.values.get("seconds")), weight=_weight(item.values.get("weight")), created_at=_moment(item.text("created_at")),
     )  # fmt: skip
     session.add(label)
     session.flush()
@@ -166,6 +169,15 @@ def _number(value: Any) -> float:
         return min(max(float(value), 0.0), 86_400.0)
     except (TypeError, ValueError):
         return 0.0
+
+
+def _weight(value: Any) -> float:
+    """How much the label counts: 1 where the row does not say, never more than a label made here or its opposite."""
+    try:
+        weight = float(value)
+    except (TypeError, ValueError):
+        return 1.0
+    return min(max(weight, -1.0), 1.0) if math.isfinite(weight) else 1.0
 
 
 def _moment(value: str) -> dt.datetime:
