@@ -75,14 +75,15 @@ def execute(
         return False
 
 
-def _beat(app: Flask, job: Job, token: str, stop: threading.Event) -> None:
+def _beat(app: Flask, job_id: int, token: str, stop: threading.Event) -> None:
+    """Takes no row: reading one's columns here would use the session of the thread that runs the job."""
     while not stop.wait(HEARTBEAT_S):
         try:
             with app.app_context(), write() as session:
-                if not service.heartbeat(session, job.id, token):
+                if not service.heartbeat(session, job_id, token):
                     return
         except ErrataError as error:  # a full or busy disk: the next beat tries again
-            log.warning("Job %s could not write its heartbeat: %s", job.id, error)
+            log.warning("Job %s could not write its heartbeat: %s", job_id, error)
 
 
 def run_here(job_id: int, *, report: Callable[[float, str], None] | None = None) -> bool:
@@ -93,13 +94,14 @@ def run_here(job_id: int, *, report: Callable[[float, str], None] | None = None)
         return False
     stop = threading.Event()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    beating = threading.Thread(target=_beat, args=(app, job, job.lease_token, stop), daemon=True)
+    token = job.lease_token
+    beating = threading.Thread(target=_beat, args=(app, job_id, token, stop), daemon=True)
     beating.start()
     try:
-        return execute(job.id, job.lease_token, listener=report)
+        return execute(job_id, token, listener=report)
     except KeyboardInterrupt:
         with write() as session:
-            service.give_back(session, job.id, job.lease_token, why="it was interrupted", is_fault=False)
+            service.give_back(session, job_id, token, why="it was interrupted", is_fault=False)
         raise
     finally:
         stop.set()
