@@ -27,6 +27,12 @@ def test_a_person_creates_a_project_on_the_page(client: FlaskClient) -> None:
     )
 
 
+def test_pages_call_a_task_by_its_title(client: FlaskClient, project: Project) -> None:
+    for page in (client.get("/").text, client.get("/projects/new").text):
+        assert "Question answering" in page
+        assert "qa ·" not in page
+
+
 @pytest.mark.parametrize(
     ("form", "words"),
     [

@@ -54,6 +54,11 @@ def get_task(name: str) -> Task:
     return cast(Task, importlib.import_module(TASKS[name]))
 
 
+def task_titles() -> dict[str, str]:
+    """Each task's name and how people call it."""
+    return {name: get_task(name).TITLE for name in TASKS}
+
+
 def load_function(path: str) -> Callable[..., Any]:
     """The function a task names as ``module:function``; imported when it is needed."""
     module, _, name = path.partition(":")

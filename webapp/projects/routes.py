@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
-from training.tasks import DEFAULT_TASK, TASKS
+from training.tasks import DEFAULT_TASK, task_titles
 from webapp.audit import record
 from webapp.db import write
 from webapp.errors import Invalid
@@ -18,13 +18,13 @@ bp = Blueprint("projects", __name__)
 @bp.get("/")
 @require()
 def index() -> ResponseReturnValue:
-    return render("projects/index.html", projects=service.list_projects())
+    return render("projects/index.html", projects=service.list_projects(), titles=task_titles())
 
 
 def _new_page(*, errors: dict[str, str] | None = None) -> Response:
     defaults = {"name": "", "task": DEFAULT_TASK, "base": "starter", "embedder": "minilm"}
     values = {name: request.form.get(name, default) for name, default in defaults.items()}
-    return render("projects/new.html", "form", tasks=sorted(TASKS), values=values, errors=errors or {})
+    return render("projects/new.html", "form", tasks=sorted(task_titles().items()), values=values, errors=errors or {})
 
 
 @bp.get("/projects/new")
