@@ -18,7 +18,7 @@ from webapp.iterations.compare import Comparison, examine, judge
 from webapp.iterations.history import iteration_of, past_champions
 from webapp.iterations.latency import Ask, measure_latency
 from webapp.iterations.reading import Contender
-from webapp.models import Dataset, Project, Release
+from webapp.models import Dataset, Project, Release, db
 from webapp.projects import settings as project_settings
 from webapp.releases import serving
 from webapp.releases.serving import ReleaseFiles
@@ -79,27 +79,23 @@ def contest(
     task, settings = get_task(project.task), project_settings.read(project)
     made_by = iteration_of(champion)
     asked = look_up(project, rows, splits=splits_of(project, [row.question or 0 for row in rows], made_by))
-    shown = settings.passages_shown
-    before = examine(
-        task, pair.before, asked, shown=shown, report=lambda f: report(0.3 * f, "Asking the model in service")
-    )
-    after = examine(
-        task, pair.after, asked, shown=shown, report=lambda f: report(0.3 + 0.3 * f, "Asking the candidate")
-    )
+    past = past_champions(project, task.PRIMARY_METRIC, present=made_by)
+    learned = effect.labels_to_measure(project, dataset, at_most=settings.effects)
+    db.session.rollback()  # no model runs while a read transaction is open
+    before, after = (
+        examine(task, contender, asked, shown=settings.passages_shown, report=_part(report, low, words))
+        for contender, low, words in ((pair.before, 0.0, "Asking the model in service"), (pair.after, 0.3, "Asking the candidate"))
+    )  # fmt: skip
     latency = measure_latency(
         pair.ask_before, pair.ask_after, [row.gold.text for row in rows], limit=settings.slower_at_most,
         report=lambda f: report(0.6 + 0.1 * f, "Timing both"),
     )  # fmt: skip
-    gate = judge(
-        task, asked, before, after, past=past_champions(project, task.PRIMARY_METRIC, present=made_by), latency=latency,
-        noise=settings.slice_noise, seed=seed,
-    )  # fmt: skip
-    learned = effect.labels_to_measure(project, dataset, at_most=settings.effects)
+    gate = judge(task, asked, before, after, past=past, latency=latency, noise=settings.slice_noise, seed=seed)
     effects = effect.measure(
-        task,
-        pair.before,
-        pair.after,
-        learned,
-        report=lambda f: report(0.7 + 0.3 * f, "Asking the labelled questions again"),
+        task, pair.before, pair.after, learned, report=_part(report, 0.7, "Asking labelled questions again")
     )
     return Comparison(tuple(asked), before, after, gate, effects)
+
+
+def _part(report: Report, low: float, words: str) -> Callable[[float], None]:
+    return lambda fraction: report(low + 0.3 * fraction, words)
