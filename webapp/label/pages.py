@@ -4,7 +4,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from webapp.htmx import render
-from webapp.label import browse
+from webapp.label import agreement, browse
 from webapp.label.submission import DECISIONS
 from webapp.models import db
 from webapp.projects.service import project_or_404
@@ -35,7 +35,7 @@ def index(project_id: int) -> ResponseReturnValue:
     }
     return render(
         "label/index.html", "rows", project=project, page=page, filters=filters, kept=kept, decisions=list(DECISIONS),
-        people=browse.people_who_labelled(session, project), releases=browse.releases_of(session, project),
+        agreement=agreement.measure(session, project), people=browse.people_who_labelled(session, project), releases=browse.releases_of(session, project),
     )  # fmt: skip
 
 
