@@ -6,12 +6,13 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from training import artefact, checkpoints
 from training.answerers.adapter import add_lora
+from training.answerers.spans import fixed_answers
 from training.plan import fingerprint, plan_steps
 from training.trainer import Progress, Run, build_trainer
 from training.types import Example, FitConfig, Report, TrainingError
@@ -54,6 +55,7 @@ def fit(
     began = time.monotonic()
     check_examples(train)
     report(0.0, "Preparing the rows")
+    answerer.settings = replace(answerer.settings, fixed_answers=fixed_answers(train))
     rows = answerer.encode(train)
     if not rows:
         raise TrainingError(

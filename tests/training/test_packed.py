@@ -22,7 +22,7 @@ def test_it_finds_what_rows_begin_with():
     assert common_prefix([[7], [7, 8]]) == 1
 
 
-def test_it_gives_the_loss_of_the_rows_one_by_one(tiny_causal: Path):
+def test_it_gives_the_loss_of_the_rows_one_by_one_weighted_by_the_root_of_their_length(tiny_causal: Path):
     import torch
 
     answerer = load_answerer(tiny_causal, get_task("qa"))
@@ -31,8 +31,10 @@ def test_it_gives_the_loss_of_the_rows_one_by_one(tiny_causal: Path):
         each = [answerer.loss(answerer.model, answerer.collate([row])).item() for row in rows]
         packed = loss(answerer.model, collate([pack(rows)], 0)).item()
         twice = loss(answerer.model, collate([pack(rows), pack(rows[:2])], 0)).item()
-    assert packed == pytest.approx(sum(each) / 3, rel=1e-4)
-    assert twice == pytest.approx((sum(each) + each[0] + each[1]) / 5, rel=1e-4)
+    roots = [len(row.labels) ** 0.5 for row in rows]
+    weighted = [value * root for value, root in zip(each, roots, strict=True)]
+    assert packed == pytest.approx(sum(weighted) / sum(roots), rel=1e-4)
+    assert twice == pytest.approx((sum(weighted) + sum(weighted[:2])) / (sum(roots) + sum(roots[:2])), rel=1e-4)
 
 
 def test_it_reads_the_page_once(tiny_causal: Path):

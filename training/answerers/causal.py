@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from training.answerers.prefix import Prefix, shared_beginnings
 from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
 from training.answerers.rows import Row, batches, find_answer, pad, reading, reading_budget, weighted_loss
 from training.answerers.settings import Settings, save_settings
+from training.answerers.spans import Spans, Vocabulary
 from training.types import Example, Reading, Target
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ class CausalAnswerer:
         self.model, self.tokenizer, self.settings, self.task = model, tokenizer, settings, task
         self.null = target_ids(tokenizer, task.format_target(Target("", answerable=False)), special=False)
         self.padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.tokenizer)
 
     @property
     def window(self) -> int:
@@ -110,12 +116,23 @@ class CausalAnswerer:
         null, says_null = score_null(first, following, self.null)
         limits = (self.tokenizer.eos_token_id, self.settings.max_new_tokens)
         tokens, log_probability = decode(
-            first, state.step, state.keep, banned=(says_null, self.null[0], 0), limits=limits
+            first,
+            state.step,
+            state.keep,
+            banned=(says_null, self.null[0], 0),
+            limits=limits,
+            spans=hold_to_passages(self, passages),
         )
         return Decoded(tokens, log_probability, null.tolist())
 
     def save(self, folder: Path) -> None:
         save_answerer(self, folder)
+
+
+def hold_to_passages(answerer: Any, passages: Sequence[str]) -> Spans | None:
+    """The constraint that the answerer's settings ask for, if they do."""
+    fixed = answerer.settings.fixed_answers
+    return None if fixed is None else Spans(answerer, passages, fixed)
 
 
 def weighted_rows(nll: "torch.Tensor", counts: "torch.Tensor", weights: "torch.Tensor") -> "torch.Tensor":

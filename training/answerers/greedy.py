@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+    from training.answerers.spans import Spans
+
 Step = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 """``step(tokens, rows)``: feed (rows, n) tokens to the batch's remaining ``rows``; returns logits of shape (rows, n, words)."""
 
@@ -39,12 +41,19 @@ def score_null(first: "torch.Tensor", following: "torch.Tensor | None", null: Se
 
 
 def decode(
-    first: "torch.Tensor", step: Step, keep: Callable[["torch.Tensor"], None], *, banned: Any, limits: Any
+    first: "torch.Tensor",
+    step: Step,
+    keep: Callable[["torch.Tensor"], None],
+    *,
+    banned: Any,
+    limits: Any,
+    spans: "Spans | None" = None,
 ) -> Any:
     """Tokens and log-probabilities of the greedy answer of each row, stopping at the end token.
 
     ``keep(rows)`` drops finished rows from the caller's cache. ``banned`` is (rows of bool, token, position): the token these
-    rows may not say at that position. ``limits`` is (end token, most tokens).
+    rows may not say at that position. ``limits`` is (end token, most tokens). ``spans`` holds the answers to their passages; the
+    log-probability is the unheld model's.
     """
     import torch
 
@@ -59,7 +68,7 @@ def decode(
         if position == refused_at and refuse is not None:
             logits = logits.clone()
             logits[refuse[alive], refused_token] = -torch.inf
-        chosen = logits.argmax(-1)
+        chosen = (logits if spans is None else spans.hold(logits)).argmax(-1)
         total[alive.cpu()] += scores.gather(-1, chosen[:, None])[:, 0].double().cpu()
         going = chosen != end
         for row, token in zip(alive[going].tolist(), chosen[going].tolist(), strict=True):
@@ -69,5 +78,9 @@ def decode(
         if not going.all():
             keep(going.nonzero()[:, 0])
             alive, chosen = alive[going], chosen[going]
+            if spans is not None:
+                spans.keep(going.nonzero()[:, 0])
+        if spans is not None:
+            spans.advance(chosen)
         logits = step(chosen[:, None], alive)[:, -1].float()
     return tokens, total.tolist()

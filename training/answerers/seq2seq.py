@@ -1,14 +1,16 @@
 """Encoder-decoder models (FLAN-T5, BART): the prompt goes into the encoder, the answer comes out of the decoder."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.answerers.causal import save_answerer, to_reading, weighted_rows
+from training.answerers.causal import hold_to_passages, save_answerer, to_reading, weighted_rows
 from training.answerers.greedy import Decoded, decode, score_null
 from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
 from training.answerers.rows import Row, batches, pad, reading, reading_budget
 from training.answerers.settings import Settings
+from training.answerers.spans import Vocabulary
 from training.types import Example, Reading, Target
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ class Seq2SeqAnswerer:
         special = set(tokenizer.all_special_ids)
         # Some tokenizers (BART) begin every target with a special token: the first word of the null target comes after.
         self.null_word = next((i for i, token in enumerate(self.null) if token not in special), 0)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.tokenizer)
 
     @property
     def window(self) -> int:
@@ -80,12 +86,12 @@ class Seq2SeqAnswerer:
         with reading(self.model):
             for batch in batches(lengths, reading_budget(self)):
                 indices = [readable[i] for i in batch]
-                decoded = self._decode([prompts[i] or [] for i in indices])
+                decoded = self._decode([prompts[i] or [] for i in indices], [pairs[i][1] for i in indices])
                 for row, index in enumerate(indices):
                     readings[index] = to_reading(self, decoded, row, pairs[index][1])
         return readings
 
-    def _decode(self, prompts: list[list[int]]) -> Decoded:
+    def _decode(self, prompts: list[list[int]], passages: list[str]) -> Decoded:
         import torch
 
         device = self.model.device
@@ -118,7 +124,8 @@ class Seq2SeqAnswerer:
         state["cache"].crop(-known.shape[1])
         banned = (says_null, self.null[self.null_word], self.null_word)
         limits = (self.tokenizer.eos_token_id, self.settings.max_new_tokens)
-        tokens, log_probability = decode(first, step, keep, banned=banned, limits=limits)
+        spans = hold_to_passages(self, passages)
+        tokens, log_probability = decode(first, step, keep, banned=banned, limits=limits, spans=spans)
         return Decoded(tokens, log_probability, null.tolist())
 
     def save(self, folder: Path) -> None:

@@ -15,7 +15,8 @@ class Settings:
     """``max_tokens`` bounds prompt and target together; ``max_new_tokens`` bounds an answer, in tokens of the model's own.
 
     ``answerable_threshold`` is compared with ``Reading.answerable_score``; ``stride`` is the overlap, in tokens, of the
-    windows in which a span model reads a long passage.
+    windows in which a span model reads a long passage. ``fixed_answers`` are the answers a generative model may give beside
+    what stands in the passage; None lets it write freely.
     """
 
     task: str
@@ -25,6 +26,7 @@ class Settings:
     max_tokens: int = 512
     max_new_tokens: int = 32
     stride: int = 96
+    fixed_answers: tuple[str, ...] | None = None
 
     def with_threshold(self, threshold: float) -> "Settings":
         return replace(self, answerable_threshold=float(threshold))
@@ -46,6 +48,8 @@ def load_settings(folder: Path, default: Settings) -> Settings:
             f"The model in {folder.name} was made for the task {saved['task']!r}, not for {default.task!r}."
         )
     known: dict[str, Any] = {field.name: saved[field.name] for field in fields(Settings) if field.name in saved}
+    if known.get("fixed_answers") is not None:
+        known["fixed_answers"] = tuple(known["fixed_answers"])
     return replace(default, **{**known, "architecture": default.architecture})
 
 

@@ -84,7 +84,7 @@ def build_answerer(plan: Plan) -> Any:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    settings = Settings("qa", task.PROMPT_VERSION, "causal", max_tokens=plan.window)
+    settings = Settings("qa", task.PROMPT_VERSION, "causal", max_tokens=plan.window, fixed_answers=("Yes", "No"))
     model = GPT2LMHeadModel(config)
     write_copying(model, torch.Generator().manual_seed(plan.seed))
     return CausalAnswerer(model, tokenizer, settings, task)
