@@ -33,12 +33,15 @@
     };
   }
 
-  function option(data) {
+  // Names that do not fit beside each other take another line, and the drawing begins below it.
+  const legendLines = (data, width) => Math.ceil(data.series.reduce((sum, one) => sum + one.name.length * 7 + 45, 0) / Math.max(width - 20, 120));
+
+  function option(data, width) {
     const text = token("--ink");
     const isCategory = Array.isArray(data.categories);
     return {
       animation: !still.matches, aria: { enabled: true }, color: COLOURS[dark.matches ? "dark" : "light"], textStyle: { color: text },
-      backgroundColor: "transparent", grid: { left: 58, right: 18, top: data.series.length > 1 ? 36 : 16, bottom: 46 },
+      backgroundColor: "transparent", grid: { left: 58, right: 18, top: data.series.length > 1 ? 14 + 22 * legendLines(data, width) : 16, bottom: 46 },
       legend: data.series.length > 1 ? { top: 0, textStyle: { color: text } } : undefined,
       // A rich-text tooltip is painted on the canvas: an HTML one would need inline styles, and would take names as markup.
       tooltip: {
@@ -97,7 +100,7 @@
       box.replaceChildren();
       charts.set(box, echarts.init(box));
     }
-    charts.get(box).setOption(option(data), true);
+    charts.get(box).setOption(option(data, box.clientWidth), true);
     table(box, data);
   }
 
@@ -126,6 +129,9 @@
 
   document.addEventListener("DOMContentLoaded", () => begin(document));
   document.addEventListener("htmx:load", (event) => begin(event.target.parentElement || event.target));
-  addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
-  dark.addEventListener("change", () => charts.forEach((chart, box) => chart.setOption(option(box.chartData), true)));
+  addEventListener("resize", () => charts.forEach((chart, box) => {
+    chart.resize();
+    chart.setOption(option(box.chartData, box.clientWidth), true);
+  }));
+  dark.addEventListener("change", () => charts.forEach((chart, box) => chart.setOption(option(box.chartData, box.clientWidth), true)));
 })();

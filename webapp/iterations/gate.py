@@ -38,16 +38,20 @@ class Refused:
 
 @dataclass(frozen=True)
 class Latency:
-    """Median seconds to retrieve and answer one question, over the same ``n`` questions; ``limit`` is the ratio allowed."""
+    """Median seconds to retrieve and answer one question, over the same ``n`` questions.
+
+    ``limit`` is the ratio allowed, ``ratio_low`` the lower end of the ratio's 95 % interval.
+    """
 
     before: float
     after: float
     n: int
     limit: float
+    ratio_low: float
 
     @property
     def is_over(self) -> bool:
-        return self.after > self.before * self.limit and self.after - self.before > SLOWER_S
+        return min(self.ratio_low, self.after / self.before) > self.limit and self.after - self.before > SLOWER_S
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ def _late(latency: Latency | None) -> list[str]:
         return []
     return [
         f"It is slow: {_milliseconds(latency.after)} for an answer where the model in service takes {_milliseconds(latency.before)} "
-        f"(medians over {latency.n} questions), more than {latency.limit:g} times as long."
+        f"(medians over {latency.n} questions), more than {latency.limit:g} times as long beyond noise."
     ]
 
 

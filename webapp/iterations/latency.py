@@ -1,15 +1,18 @@
 """How long each model takes to retrieve for and answer the same questions, asked one at a time and in turns.
 
-In turns, so that whatever else the machine does slows both alike; the median, so that one hiccup does not count.
+In turns, so that whatever else the machine does slows both alike; the median, so that one hiccup does not count. A busy machine
+can still favour one side over a few questions, so the ratio has an interval too: only a slowness that is sure counts.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
 
+from training.bootstrap import paired_interval
 from webapp.iterations.gate import Latency
 
-QUESTIONS = 20
+TIMES = 20  # fewer questions than this are asked again
 Ask = Callable[[str], object]
 
 
@@ -17,9 +20,9 @@ def measure_latency(
     before: Ask, after: Ask, texts: Sequence[str], *, limit: float, report: Callable[[float], None]
 ) -> Latency | None:
     """None without a question. The first question is asked once more beforehand, as a first call does work no other does."""
-    asked = texts[:QUESTIONS]
-    if not asked:
+    if not texts:
         return None
+    asked = [texts[number % len(texts)] for number in range(TIMES)]
     for ask in (before, after):
         ask(asked[0])
     taken: tuple[list[float], list[float]] = ([], [])
@@ -30,4 +33,6 @@ def measure_latency(
             began = time.perf_counter()
             ask(text)
             taken[side].append(time.perf_counter() - began)
-    return Latency(statistics.median(taken[0]), statistics.median(taken[1]), len(asked), limit)
+    old, new = ([math.log(max(seconds, 1e-6)) for seconds in side] for side in taken)
+    surely = math.exp(paired_interval(old, new).low)
+    return Latency(statistics.median(taken[0]), statistics.median(taken[1]), min(len(texts), TIMES), limit, surely)

@@ -181,7 +181,7 @@ def _uses(session: Session, label_ids: list[int]) -> list[Use]:
         select(Dataset.id, DatasetLabel.split, DatasetLabel.kind, Iteration.number, Release.number)
         .join(Dataset, Dataset.id == DatasetLabel.dataset_id).outerjoin(Iteration, Iteration.dataset_id == Dataset.id)
         .outerjoin(Release, Release.iteration_id == Iteration.id)
-        .where(DatasetLabel.label_id.in_(label_ids)).order_by(Dataset.id.desc(), DatasetLabel.kind, Release.number).limit(4 * PER_PAGE)
+        .where(DatasetLabel.label_id.in_(label_ids)).order_by(Dataset.id.desc(), Iteration.number.desc(), DatasetLabel.kind, Release.number).limit(4 * PER_PAGE)
     )  # fmt: skip
     found: dict[tuple[int, int | None], Use] = {}
     for dataset, split, kind, iteration, release in session.execute(query):
