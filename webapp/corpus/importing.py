@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from retriever.types import Columns, Rejected, Report, RetrieverError, Row
+from webapp.corpus.sniffing import sniff_parquet
 from webapp.db import write
 from webapp.errors import Invalid, NotFound
 from webapp.models import Project
@@ -207,12 +208,16 @@ def sniff(source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tu
 def sniff_file(source: Source, *, kind: str) -> Columns | None:
     """The columns of a table file for a mapping form; None for prose, which has none, and for JSON too large to read at once.
 
+    Loads nothing heavy: the web process calls it.
+
     Raises :class:`Invalid` when the file is empty, binary or not what its ending promises.
     """
     from retriever.rows import check_is_text
 
     importer = load_kind(kind)
     try:
+        if source.format == "parquet":
+            return sniff_parquet(source.path, fields=importer.FIELDS, required=importer.REQUIRED)
         if source.format in MAPPED_FORMATS:
             is_large = source.format == "json" and source.path.stat().st_size > SNIFFED_JSON_BYTES
             return None if is_large else sniff(source, fields=importer.FIELDS, required=importer.REQUIRED)
