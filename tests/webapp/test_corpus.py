@@ -112,6 +112,14 @@ def test_a_file_that_cannot_be_read_gets_one_sentence(
     assert count(Document) == 0
 
 
+@pytest.mark.parametrize("name", ["book.txt", "book.md", "book.html"])
+def test_a_file_too_large_for_one_document_is_refused_unread(tmp_path: Path, project: Project, name: str):
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(50_000_000)  # a hole: read, it would be called binary
+    with pytest.raises(Invalid, match=r"has 50 MB; .* may have 20 MB \(5,000,000 characters\)"):
+        import_file(tmp_path / name, project)
+
+
 def test_columns_with_other_names_can_be_mapped(tmp_path: Path, project: Project):
     path = tmp_path / "table.csv"
     path.write_text("code,words\n1,Kavo Bistro opens at nine.\n", encoding="utf-8")

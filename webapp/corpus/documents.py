@@ -19,6 +19,7 @@ from webapp.models import Document, Passage, Project, db, now
 FIELDS = DOCUMENT_FIELDS
 REQUIRED = ("text",)
 MAX_CHARACTERS = 5_000_000
+LARGEST_PROSE = 4 * MAX_CHARACTERS  # bytes of a file that is one document: no character takes more than four
 PER_PAGE = 50
 TITLE_CHARACTERS = 300
 

@@ -140,9 +140,23 @@ def open_source(
         found = file_format(Path(shown), format)
     except RetrieverError as error:
         raise Invalid(f"{shown}: {error}") from error
+    if kind == "documents" and found not in MAPPED_FORMATS:
+        _refuse_large(path, shown)
     if columns:
         _check_fields(kind, columns)
     return Source(path, shown, found, dict(columns) if columns else None)
+
+
+def _refuse_large(path: Path, name: str) -> None:
+    """Told by its size, before a byte is read."""
+    from webapp.corpus.documents import LARGEST_PROSE, MAX_CHARACTERS
+
+    size = path.stat().st_size
+    if size > LARGEST_PROSE:
+        raise Invalid(
+            f"{name} has {size / 1e6:,.0f} MB; a file that is one document may have {LARGEST_PROSE / 1e6:,.0f} MB "
+            f"({MAX_CHARACTERS:,} characters). Split it into several files."
+        )
 
 
 def _check_fields(kind: str, columns: Mapping[str, str]) -> None:
