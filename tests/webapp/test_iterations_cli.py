@@ -60,6 +60,8 @@ def test_the_commands_print_what_the_design_promises(toy: Project, settings: Set
     given = run(evaluate, "People", "--gold", str(gold), "--mode", "given", "--release", "1", home=settings.home)
     assert (given["release"], given["n"], len(given["rejected"])) == (1, 24, 1)
     assert set(given["metrics"]) >= METRICS
+    undefined = {name for name, value in given["metrics"].items() if value is None}  # every row has an answer
+    assert undefined == {"unanswerable_accuracy", "answerability_auroc", "answerable_f1_at_75"}
     retrieved = run(evaluate, "People", "--gold", str(gold), "--mode", "retrieved", home=settings.home)
     assert set(retrieved["metrics"]) >= METRICS | RETRIEVAL
     assert retrieved["n_retrieval"] == 24

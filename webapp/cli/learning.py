@@ -79,7 +79,8 @@ def _train_text(job_id: int) -> str:
 @json_option
 def evaluate(project: str, gold: Path, mode: str, number: int | None, as_json: bool) -> None:
     """Measure a release on gold rows."""
-    from webapp.iterations.evaluation import evaluate_release
+    from training.tasks import get_task
+    from webapp.iterations.evaluation import RETRIEVAL_METRICS, evaluate_release
     from webapp.projects.service import project_by_name
 
     with opened():
@@ -91,7 +92,10 @@ def evaluate(project: str, gold: Path, mode: str, number: int | None, as_json: b
             lines.append(
                 f"  {len(evaluated.rejected)} rows could not be used, the first because {evaluated.rejected[0]['reason']}."
             )
-        emit({**asdict(evaluated), "mode": mode}, as_json=as_json, text="\n".join(lines))
+        # Whoever reads the object finds every name; what the set cannot define (no unanswerable question, say) is null.
+        names = (*get_task(found.task).METRICS, *(RETRIEVAL_METRICS if mode == "retrieved" else ()))
+        metrics = dict.fromkeys(names) | evaluated.metrics
+        emit({**asdict(evaluated), "metrics": metrics, "mode": mode}, as_json=as_json, text="\n".join(lines))
 
 
 @click.command()

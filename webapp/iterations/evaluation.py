@@ -21,6 +21,7 @@ from webapp.releases import service as release_service
 from webapp.releases import serving
 
 MODES = ("given", "retrieved")
+RETRIEVAL_METRICS = ("recall_at_1", "recall_at_5", "recall_at_10", "mrr_at_10", "ndcg_at_10")
 DEPTH = 10  # retrieved passages judged; the answerer reads as many as the project shows
 
 
