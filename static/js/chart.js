@@ -2,7 +2,7 @@
      {"x": "step", "y": "loss", "categories": ["a", "b"] (bar charts; else x is a number),
       "series": [{"name": "train", "kind": "line" | "bar" | "scatter", "points": [[x, y] or [x, y, "name of the point"], ...],
                   "stack": "bars of one name stand on each other"}],
-      "lines": [{"name": "threshold", "y": 0.5}], "y_min": 0, "y_max": 1, "empty": "sentence when there are no points",
+      "lines": [{"name": "threshold", "y": 0.5}], "y_min": 0, "y_max": 1, "whole": true (counts), "empty": "sentence when there are no points",
       "live": true}                                        while true it asks again every two seconds
    The same figures follow as a table for people who do not see the picture. */
 "use strict";
@@ -50,7 +50,7 @@
         backgroundColor: token("--card"), borderColor: token("--line"), textStyle: { color: text },
       },
       xAxis: axis(data.x, isCategory, data),
-      yAxis: { ...axis(data.y, false, data), min: data.y_min, max: data.y_max },
+      yAxis: { ...axis(data.y, false, data), min: data.y_min, max: data.y_max, minInterval: data.whole ? 1 : 0 },
       series: data.series.map((series, index) => drawn(series, index, data)),
     };
   }

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from webapp.iterations.gate import Gate, Measured, decide
+from webapp.iterations.gate import Evidence, Gate, Latency, Measured, Refused, decide
+from webapp.iterations.watched import Watched
 
 NAMES = {"f1": "F1", "unanswerable_accuracy": "Unanswerable recognised", "answerable_f1": "F1 on answerable questions"}
 
@@ -77,3 +78,88 @@ def test_few_test_questions_are_said_to_be_few():
     decision = gate(measured([0.0] * 5), measured([1.0] * 5))
     assert decision.decision == "promote"
     assert "about 25 more" in decision.reasons[-1]
+
+
+BETTER = (measured([0.0] * 40), measured([1.0] * 30 + [0.0] * 10))
+
+
+def with_evidence(evidence: Evidence, pair: tuple[Measured, Measured] = BETTER) -> Gate:
+    return decide(*pair, metric="f1", names=NAMES, guards={}, evidence=evidence)
+
+
+def test_a_slice_that_fell_beyond_noise_asks_though_the_whole_rose():
+    lost = Watched("F1 on corrected questions", [1.0] * 20, [1.0] * 8 + [0.0] * 12, against="release 4")
+    decision = with_evidence(Evidence([lost]))
+    assert decision.decision == "ask"
+    said = " ".join(decision.reasons)
+    assert (
+        "F1 on corrected questions fell from 100.0 % to 40.0 % against release 4 (20 questions; 95 % interval -8"
+        in said
+    )
+    assert "an engineer decides" in said
+
+
+def test_a_slice_that_fell_within_noise_does_not_ask_unless_the_project_forgives_no_chance():
+    lost = Watched("F1 on corrected questions", [1.0] * 6 + [0.0] * 14, [1.0] * 4 + [0.0] * 15 + [1.0])
+    assert with_evidence(Evidence([lost])).decision == "promote"
+    further = Watched("F1 on corrected questions", [1.0] * 6 + [0.0] * 14, [1.0] * 3 + [0.0] * 16 + [1.0])
+    assert with_evidence(Evidence([further])).decision == "promote"
+    assert with_evidence(Evidence([further], noise=0.0)).decision == "ask"
+
+
+def test_a_slice_of_a_few_questions_never_asks():
+    lost = Watched("F1 on imported questions", [1.0] * 9, [0.0] * 9)
+    assert with_evidence(Evidence([lost])).decision == "promote"
+
+
+def test_a_guard_whose_loss_may_be_large_asks():
+    lost = Watched("F1 on answerable questions", [1.0] * 20 + [0.0] * 20, [1.0] * 17 + [0.0] * 22 + [1.0], kind="guard")
+    assert with_evidence(Evidence([lost])).decision == "ask"
+    kept = Watched("F1 on answerable questions", [1.0] * 20 + [0.0] * 20, [1.0] * 19 + [0.0] * 21, kind="guard")
+    assert with_evidence(Evidence([kept])).decision == "promote"  # one question's worth
+
+
+def test_retrieval_that_surely_fell_holds_and_that_may_have_asks():
+    sure = Watched("Right passage among the first five", [1.0] * 30, [1.0] * 15 + [0.0] * 15, kind="retrieval")
+    assert with_evidence(Evidence([sure])).decision == "hold"
+    mixed = Watched(
+        "Right passage among the first five",
+        [1.0] * 4 + [0.0] * 26,
+        [0.0] * 4 + [1.0] * 2 + [0.0] * 24,
+        kind="retrieval",
+    )
+    assert with_evidence(Evidence([mixed])).decision == "ask"
+
+
+def test_a_better_retriever_with_an_answerer_no_better_asks():
+    same = measured([1.0] * 20 + [0.0] * 20)
+    found = Watched("Right passage among the first five", [0.0] * 30, [1.0] * 15 + [0.0] * 15, kind="retrieval")
+    assert with_evidence(Evidence([found]), (same, same)).decision == "ask"
+    assert with_evidence(Evidence(), (same, same)).decision == "hold"
+    worse = measured([1.0] * 10 + [0.0] * 30)
+    assert with_evidence(Evidence([found]), (same, worse)).decision == "hold"
+
+
+def test_it_holds_a_candidate_that_abstains_more_and_says_how_much():
+    decision = with_evidence(Evidence(refused=Refused(0.1, 0.4, 30, has_gained=False)))
+    assert decision.decision == "hold"
+    assert "abstains too often: 40.0 % of 30 answerable questions are refused, 10.0 % before" in " ".join(
+        decision.reasons
+    )
+    assert with_evidence(Evidence(refused=Refused(0.1, 0.4, 30, has_gained=True))).decision == "ask"
+    assert with_evidence(Evidence(refused=Refused(0.1, 0.2, 30, has_gained=False))).decision == "promote"
+
+
+def test_a_slow_candidate_asks_only_when_it_is_surely_slow_and_noticeably():
+    slow = Latency(0.1, 0.3, 20, 1.5, 2.0)
+    assert with_evidence(Evidence(latency=slow)).decision == "ask"
+    assert "300 ms for an answer where the model in service takes 100 ms" in " ".join(
+        with_evidence(Evidence(latency=slow)).reasons
+    )
+    assert with_evidence(Evidence(latency=Latency(0.1, 0.3, 20, 1.5, 1.2))).decision == "promote"
+    assert with_evidence(Evidence(latency=Latency(0.001, 0.01, 20, 1.5, 5.0))).decision == "promote"
+
+
+def test_a_doubt_never_turns_a_held_candidate_into_a_question():
+    worse = (BETTER[1], BETTER[0])
+    assert with_evidence(Evidence(latency=Latency(0.1, 0.3, 20, 1.5, 2.0)), worse).decision == "hold"

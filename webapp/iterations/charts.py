@@ -43,5 +43,6 @@ def _stacked(x: str, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
     ]  # fmt: skip
     is_any = any(found.get(key) for found in counts.values() for key in BLAMES)
     return {
-        "x": x, "y": "wrong answers", "categories": list(counts), "series": series if is_any else [], "y_min": 0, "empty": EMPTY,
+        "x": x, "y": "wrong answers", "categories": list(counts), "series": series if is_any else [], "y_min": 0, "whole": True,
+        "empty": EMPTY,
     }  # fmt: skip

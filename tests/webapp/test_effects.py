@@ -1,0 +1,169 @@
+"""What the pages tell of stored evaluations and effects, and nothing but that."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from tests.conftest import sign_in_as
+from tests.webapp.evaluated import add_effect, add_row, make_iteration, promote_row, use_label
+from tests.webapp.labelled import Labelled, decide, make_labelled
+from webapp.db import write
+from webapp.models import AuditEvent, Label, Person, Project, db
+from webapp.releases.service import champion_of
+
+
+@pytest.fixture
+def labelled(app: Flask, project: Project, person: Person) -> Labelled:
+    return make_labelled(project, person)
+
+
+def give_to(client_name: str, label: int) -> None:
+    """The label as this person's own."""
+    with write() as session:
+        owner = session.query(Person).where(Person.name == client_name).one()
+        session.execute(update(Label).where(Label.id == label).values(person_id=owner.id))
+
+
+def test_a_label_says_which_iterations_used_it_as_what_and_what_they_made_of_it(
+    client: FlaskClient, labelled: Labelled
+):
+    label = labelled.by_verdict["correct"]
+    address = f"/p/{labelled.project.id}/labels/{label}"
+    assert "Nothing yet: after the next iteration" in client.get(address).text
+    iteration, dataset = make_iteration(labelled.project, 1)
+    use_label(dataset, label, "train", "correct", "preference")
+    assert "No iteration has stored what became of this question" in client.get(address).text
+    add_effect(iteration, label, (0.0, 1.0), (4, 1))
+    page = client.get(address).text
+    assert "train, as correct, preference" in page
+    assert "an old answer" in page
+    assert "(wrong, F1 0.00)" in page
+    assert "(right, F1 1.00)" in page
+    assert "It was learned from · passage 4 → 1" in page
+
+
+def test_the_last_decisions_say_what_each_taught(client: FlaskClient, labelled: Labelled):
+    iteration, dataset = make_iteration(labelled.project, 1)
+    taught, tested, silent = (labelled.by_verdict[name] for name in ("correct", "accept", "unanswerable"))
+    for label in (taught, tested, silent):
+        give_to("Ada", label)
+    use_label(dataset, taught, "train", "correct")
+    use_label(dataset, tested, "test", "accept")
+    add_effect(iteration, taught, (0.0, 1.0), (4, 1))
+    add_effect(iteration, tested, (0.5, 0.5), (None, None))
+    later, dataset = make_iteration(labelled.project, 3)
+    use_label(dataset, taught, "train", "correct")
+    add_effect(later, taught, (1.0, 0.5), (1, None))
+    page = client.get(f"/p/{labelled.project.id}/annotate").text
+    assert (
+        "Your label taught iteration 3: answer right → partly right, passage 1 → not found" in page
+    )  # the newest only
+    assert "Your label taught iteration 1" not in page
+    assert "Your label tested iteration 1: answer partly right as before<" in page
+    assert page.count("Your label") == 2  # the third has no stored effect: nothing is said of it
+
+
+def test_the_home_page_tells_what_the_last_iteration_changed_because_of_whom(
+    app: Flask, client: FlaskClient, labelled: Labelled
+):
+    home = f"/p/{labelled.project.id}/"
+    assert "No iteration has learned from labels yet" in client.get(home).text
+    iteration, _ = make_iteration(labelled.project, 1)
+    assert "No iteration has stored what it changed yet" in client.get(home).text
+    sign_in_as(app, "Bo", "annotator")
+    mine, lost, other = (labelled.by_verdict[name] for name in ("correct", "accept", "unanswerable"))
+    give_to("Bo", other)
+    add_effect(iteration, mine, (0.0, 1.0), (4, 1))
+    add_effect(iteration, lost, (1.0, 0.2))
+    add_effect(iteration, other, (0.5, 0.6))
+    page = client.get(home).text
+    assert "is not in service; with it, 1 labelled question would become right and 1 no longer would be" in " ".join(
+        page.split()
+    )
+    assert "1 became right, 1 became wrong, of 2 asked again" in page  # Cy
+    assert "0 became right, 0 became wrong, of 1 asked again" in page  # Bo
+    assert page.index("Cy") < page.index("Bo <")
+    assert "passage 4 → 1" in page
+    promote_row(labelled.project, 2)
+    assert "Release 2 from" in client.get(home).text
+
+
+def test_blame_is_counted_and_each_list_is_one_click_away(client: FlaskClient, labelled: Labelled):
+    iteration, _ = make_iteration(labelled.project, 1)
+    names = ("correct", "accept", "unanswerable")
+    blames = (
+        ("retrieval_missed", ""),
+        ("reading_missed", "reading_missed"),
+        ("should_have_abstained", "reading_missed"),
+    )
+    for name, (before, after) in zip(names, blames, strict=True):
+        add_row(iteration, labelled.questions[name].id, before_blame=before, after_blame=after)
+    address = f"/p/{labelled.project.id}/iterations/1"
+    figures = client.get(f"{address}/blame").json
+    bars = {series["name"]: dict(series["points"]) for series in figures["series"]}
+    assert bars["Retrieval missed"] == {"before": 1, "after": 0}
+    assert bars["Reading missed"] == {"before": 1, "after": 2}
+    assert {series["stack"] for series in figures["series"]} == {"wrong"}
+    [one] = [
+        series
+        for series in client.get(f"/p/{labelled.project.id}/iterations/blame").json["series"]
+        if series["name"] == "Reading missed"
+    ]
+    assert one["points"] == [["1", 2]]
+    page = client.get(address).text
+    assert "?blame=retrieval_missed&amp;side=before#questions" in page
+    listed = client.get(f"{address}?blame=retrieval_missed&side=before").text
+    assert "When does Bistro Luna open?" in listed
+    assert "Does Bistro Luna take cards?" not in listed
+    listed = client.get(f"{address}?blame=reading_missed").text
+    assert "When does Bistro Luna open?" not in listed
+    assert "Does Bistro Luna take cards?" in listed
+    assert "No such question" in client.get(f"{address}?blame=should_have_answered").text
+
+
+def test_an_iteration_without_a_wrong_answer_says_so_instead_of_drawing_nothing(
+    client: FlaskClient, labelled: Labelled
+):
+    make_iteration(labelled.project, 1)
+    figures = client.get(f"/p/{labelled.project.id}/iterations/1/blame").json
+    assert figures["series"] == []
+    assert "every answer was right" in figures["empty"]
+
+
+def test_ranks_are_shown_where_a_right_passage_is_known(client: FlaskClient, labelled: Labelled):
+    iteration, _ = make_iteration(labelled.project, 1)
+    known = {"f1": 0.0, "mrr_at_10": 0.0}
+    add_row(iteration, labelled.questions["correct"].id, before_rank=None, after_rank=2, before=known, after=known)
+    add_row(iteration, labelled.questions["accept"].id, split="rolling")
+    page = client.get(f"/p/{labelled.project.id}/iterations/1").text
+    assert "not found → 2" in page
+    assert page.count("not found") == 1
+    assert '<span class="tag">rolling</span>' in page
+
+
+def test_of_two_people_who_decide_at_once_the_second_is_told(client: FlaskClient, labelled: Labelled):
+    make_iteration(labelled.project, 1)
+    make_iteration(labelled.project, 2)
+    address = f"/p/{labelled.project.id}"
+    assert 'name="champion" value="1"' in client.get(f"{address}/iterations/1").text  # what both pages show
+    assert 'name="champion" value="1"' in client.get(f"{address}/releases").text
+    promote_row(labelled.project, 3)  # the first person decides
+    for path, data in (
+        ("/iterations/1/promote", {"reason": "Mine is better."}), ("/iterations/1/hold", {"reason": "Wait."}),
+        ("/releases/2/promote", {}), ("/releases/rollback", {}),
+    ):  # fmt: skip
+        answer = client.post(address + path, data={**data, "champion": "1"})
+        assert answer.status_code == 409, path
+        assert "Release 3 was put into service after this page was opened, so nothing was changed" in answer.text
+    champion = champion_of(labelled.project)
+    assert champion is not None
+    assert champion.number == 3
+    assert db.session.query(AuditEvent).where(AuditEvent.action.in_(("release.promote", "iteration.hold"))).count() == 0
+
+
+def test_a_person_who_saw_the_champion_of_now_can_decide(client: FlaskClient, labelled: Labelled):
+    make_iteration(labelled.project, 1)
+    answer = client.post(f"/p/{labelled.project.id}/iterations/1/hold", data={"reason": "Wait.", "champion": "1"})
+    assert answer.status_code == 303
+    decide(labelled.questions["skip"], labelled.person, "accept", version=1)  # labelling goes on
