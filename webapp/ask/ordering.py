@@ -50,7 +50,7 @@ def order_queue(project: Project, *, embed: strategies.Embed | None, guard: Call
     ranked = strategies.order(
         _candidates(project.id), settings.strategy, settings.seed, embed=embed,
         labelled=_labelled(project.id) if "diverse" in settings.strategy else (),
-        slice_scores=_slice_scores(project) if settings.strategy == "worst_slice" else None,
+        slice_scores=slice_scores(project) if settings.strategy == "worst_slice" else None,
     )  # fmt: skip
     db.session.rollback()
     step = (NOT_ORDERED - ORDERED_FROM) / max(len(ranked), 1)
@@ -93,7 +93,7 @@ def _labelled(project_id: int) -> list[str]:
     return list(dict.fromkeys(db.session.scalars(query)))
 
 
-def _slice_scores(project: Project) -> dict[str, float]:
+def slice_scores(project: Project) -> dict[str, float]:
     """How the model in service did on each slice of the test questions of the last iteration that has any."""
     last = db.session.scalar(
         select(Iteration).join(EvaluationRow).where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1)

@@ -1,5 +1,6 @@
 """``errata train``, ``evaluate``, ``export`` and ``replay``."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -135,25 +136,68 @@ def export(project: str, format_name: str, output: Path, verdicts: tuple[str, ..
 )
 @click.option("--rounds", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--per-round", type=click.IntRange(1), default=50, show_default=True, help="Labels in each round.")
-@click.option("--strategy", default="random", show_default=True, help="random or uncertain.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--strategy", default="random", show_default=True, help="Any order the queue knows, such as uncertain_diverse."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of questions and of training.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the curve into this SVG file.")
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    help="What another replay printed with --json, drawn too.",
+)
 @json_option
 def replay(
-    project: str, gold: Path, test: Path, rounds: int, *, per_round: int, strategy: str, seed: int, as_json: bool
-) -> None:
-    """Let gold rows play the annotator, round by round; the same command again goes on where it stopped."""
+    project: str, gold: Path, test: Path, rounds: int, *, per_round: int, strategy: str, seed: int,
+    picture: Path | None, beside: tuple[Path, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Let gold rows, or marks people gave (see import --kind feedback), play the annotator, round by round.
+
+    The same command again goes on where it stopped. The base is the project's own.
+    """
     from webapp.iterations.replay import Plan
     from webapp.iterations.replay import replay as play
     from webapp.projects.service import project_by_name
 
+    others = [_read_curve(path) for path in beside]
+    if picture is not None and picture.suffix.lower() != ".svg":
+        raise click.UsageError(f"The picture is an SVG file; give a name that ends in .svg, not {picture.name}.")
     with opened():
+        found = project_by_name(project)
         plan = Plan(gold, test, rounds, per_round, strategy=strategy, seed=seed)
-        played = play(project_by_name(project), plan, progress(as_json=as_json))
+        played = play(found, plan, progress(as_json=as_json))
+        curve = {"project": found.name, "base": found.base, "strategy": strategy, "seed": seed, "rounds": played}
         lines = [
             f"{one['labels']:6} labels: release {one['release']}, {one['decision']}, {_figures(one['metrics'])}"
             for one in played
         ]
-        emit({"rounds": played}, as_json=as_json, text="\n".join(lines))
+        if picture is not None:
+            _draw(picture, [curve, *others])
+            lines.append(f"The curve is drawn in {picture}.")
+        emit(curve, as_json=as_json, text="\n".join(lines))
+
+
+def _read_curve(path: Path) -> dict[str, Any]:
+    from webapp.iterations.replay_curve import line_of
+
+    try:
+        curve: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        line_of(curve)
+    except ValueError as error:
+        raise click.UsageError(f"{path} cannot be drawn: {error}.") from error
+    return curve
+
+
+def _draw(path: Path, curves: list[dict[str, Any]]) -> None:
+    from webapp.iterations.replay_curve import draw, line_of
+
+    try:
+        path.write_text(draw([line_of(curve) for curve in curves]), encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(
+            f"The picture cannot be written to {path}: {error.strerror}. The rounds are kept: the same command again with another --picture draws them."
+        ) from error
 
 
 def _figures(metrics: dict[str, float]) -> str:

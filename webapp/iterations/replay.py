@@ -1,16 +1,15 @@
-"""Gold rows play the annotator: they answer what the model in service says, round by round, and each round trains an iteration.
+"""Gold rows, or marks that people gave, play the annotator round by round, and each round trains an iteration.
 
-The project gets the rows' contexts as documents and their questions without answers, so that nothing is known that was not
-labelled. The player accepts what scores 0.9 or more against gold, rejects the passage when no right one was retrieved, and corrects
-the rest. Finished rounds are kept in the project's folder: the same command again goes on where it stopped.
+The project gets the gold rows' contexts as documents and their questions without answers, so that nothing is known that was not
+labelled; ``replay_player.py`` decides. Real feedback is imported round by round instead (``replay_feedback.py``). Finished rounds are
+kept in the project's folder: the same command again goes on where it stopped.
 """
 
 import hashlib
 import json
-import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,30 +17,27 @@ from typing import Any
 from sqlalchemy import select
 
 from training.tasks import Task, get_task
-from training.types import Gold, Prediction, QuestionRow, Report
+from training.types import QuestionRow, Report
 from webapp import home
-from webapp.ask.answers import store_answer
 from webapp.corpus.importing import import_file
 from webapp.corpus.index import is_out_of_date, update_index
 from webapp.corpus.questions import clean_question, question_sha256
 from webapp.db import write
 from webapp.errors import Invalid
-from webapp.iterations import service
+from webapp.iterations import replay_feedback, service
 from webapp.iterations.evaluation import corpus_passages, evaluate_release, read_gold
 from webapp.iterations.relevance import Sought, relevant_passages
+from webapp.iterations.replay_player import Pool, find_player, label_more
 from webapp.jobs.run import wait
 from webapp.label import service as label_service
-from webapp.label.submission import Submission
-from webapp.models import Label, Person, Project, Question, db
-from webapp.people.service import create_person
-from webapp.projects.settings import read as read_settings
+from webapp.label.feedback import PERSON
+from webapp.models import ACTIVE_JOB_STATES, Iteration, Job, Label, Person, Project, Release, db
+from webapp.projects.settings import STRATEGIES
 from webapp.releases.service import champion_of
-from webapp.releases.serving import Answered, LoadedRelease, describe, load_release
+from webapp.releases.serving import describe, load_release
 
-PLAYER = "replay"
-GOOD = 0.9
-STRATEGIES = ("random", "uncertain")
-LOOKED_AT = 4  # for each label the uncertain strategy looks at so many questions
+Labelling = Callable[[int], dict[str, Any]]
+"""Gives a round its labels, if it has not all of them yet; what it returns is added to the round's result."""
 
 
 @dataclass(frozen=True)
@@ -60,41 +56,58 @@ class Plan:
 
 
 def replay(project: Project, plan: Plan, report: Report) -> list[dict[str, Any]]:
-    """``{labels, release, decision, metrics, seconds}`` per round. Raises ``Invalid`` for files or a plan that cannot be played."""
+    """``{round, labels, release, decision, metrics, seconds}`` per round. Raises ``Invalid`` for files or a plan that cannot be played."""
     if plan.strategy not in STRATEGIES:
         raise Invalid(f"The strategy is one of {', '.join(STRATEGIES)}, not {plan.strategy!r}.")
     task = get_task(project.task)
-    rows = _pool(task, plan.gold)
     read_gold(task, plan.test, [])  # refused now rather than after the first training
-    _prepare(project, list(rows.values()), report)
-    player = _player()
+    is_feedback = replay_feedback.is_feedback(plan.gold)
+    rounds, label = _play_feedback(project, plan, report) if is_feedback else _play_gold(project, plan, task, report)
     done_path = home.project_folder(project.id) / f"replay-{plan.key}.json"
     done: list[dict[str, Any]] = json.loads(done_path.read_text()) if done_path.exists() else []
-    relevant = relevant_passages(
-        [Sought(sha, row.context, tuple(text for text, _ in row.answers)) for sha, row in rows.items() if row.answers],
-        corpus_passages(project),
-    )
-    for number in range(len(done) + 1, plan.rounds + 1):
-        report((number - 1) / plan.rounds, f"Round {number} of {plan.rounds}")
-        done.append(_round(project, plan, number, Pool(rows, relevant, player)))
-        done_path.write_text(json.dumps(done), encoding="utf-8")
-    return done[: plan.rounds]
+    for number in range(len(done) + 1, rounds + 1):
+        report((number - 1) / rounds, f"Round {number} of {rounds}")
+        done.append(_round(project, plan, number, label))
+        _keep(done_path, done)
+    return done[:rounds]
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Gold rows by the hash of their question, the passages that answer each, and who plays."""
-
-    rows: dict[str, QuestionRow]
-    relevant: dict[str, set[int]]
-    player: Person
+def _keep(path: Path, done: list[dict[str, Any]]) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(done), encoding="utf-8")
+    temporary.replace(path)
 
 
-def _pool(task: Task, path: Path) -> dict[str, QuestionRow]:
+def _play_gold(project: Project, plan: Plan, task: Task, report: Report) -> tuple[int, Labelling]:
     rows: dict[str, QuestionRow] = {}
-    for row in read_gold(task, path, []):
+    for row in read_gold(task, plan.gold, []):
         rows.setdefault(question_sha256(clean_question(row.question)), row)
-    return rows
+    _prepare(project, list(rows.values()), report)
+    sought = [
+        Sought(sha, row.context, tuple(text for text, _ in row.answers)) for sha, row in rows.items() if row.answers
+    ]
+    pool = Pool(rows, relevant_passages(sought, corpus_passages(project)), find_player())
+
+    def label(number: int) -> dict[str, Any]:
+        missing = number * plan.per_round - _count_labels(project, pool.player.name)
+        if missing > 0:
+            loaded = load_release(describe(_champion(project)))
+            label_more(project, pool, loaded, missing, strategy=plan.strategy, seed=plan.seed)
+        return {"labels": _count_labels(project, pool.player.name)}
+
+    return plan.rounds, label
+
+
+def _play_feedback(project: Project, plan: Plan, report: Report) -> tuple[int, Labelling]:
+    portions = replay_feedback.read_rounds(plan.gold, plan.per_round)
+
+    def label(number: int) -> dict[str, Any]:
+        result = replay_feedback.label_round(project, portions[number - 1])
+        if is_out_of_date(project):
+            update_index(project, report=report)
+        return {"labels": _count_labels(project, PERSON), "refused": len(result.rejected)}
+
+    return min(plan.rounds, len(portions)), label
 
 
 def _prepare(project: Project, rows: Sequence[QuestionRow], report: Report) -> None:
@@ -112,87 +125,63 @@ def _prepare(project: Project, rows: Sequence[QuestionRow], report: Report) -> N
         update_index(project, report=report)
 
 
-def _player() -> Person:
-    found = db.session.scalar(select(Person).where(Person.name == PLAYER))
-    if found is not None:
-        return found
-    with write() as session:
-        return create_person(session, PLAYER, role="annotator")
-
-
-def _round(project: Project, plan: Plan, number: int, pool: Pool) -> dict[str, Any]:
+def _round(project: Project, plan: Plan, number: int, label: Labelling) -> dict[str, Any]:
     began = time.monotonic()
     db.session.expire_all()
+    labelled = label(number)
+    decision = _train(project, plan, number)
+    db.session.expire_all()
+    _champion(project)
+    evaluated = evaluate_release(project, plan.test, mode="given", number=None, report=lambda *_: None)
+    return {
+        "round": number, **labelled, "release": evaluated.release, "decision": decision, "metrics": evaluated.metrics,
+        "seconds": time.monotonic() - began,
+    }  # fmt: skip
+
+
+def _champion(project: Project) -> Release:
     champion = champion_of(project)
     if champion is None:
         raise Invalid(
             f'{project.name} has no release to start from; build the index first: `errata index "{project.name}"`.'
         )
-    labelled = _count_labels(project, pool.player)
-    missing = number * plan.per_round - labelled
-    if missing > 0:
-        _label(project, plan, pool, load_release(describe(champion)), missing)
-    decision = _train(project, plan, number)
-    evaluated = evaluate_release(project, plan.test, mode="given", number=None, report=lambda *_: None)
-    return {
-        "round": number, "labels": _count_labels(project, pool.player), "release": evaluated.release, "decision": decision,
-        "metrics": evaluated.metrics, "seconds": time.monotonic() - began,
-    }  # fmt: skip
+    return champion
 
 
-def _count_labels(project: Project, player: Person) -> int:
-    statement = label_service.current_labels(project.id).where(Label.person_id == player.id).with_only_columns(Label.id)
+def _count_labels(project: Project, player: str) -> int:
+    statement = (
+        label_service.current_labels(project.id).join(Person, Person.id == Label.person_id)
+        .where(Person.name == player).with_only_columns(Label.id)
+    )  # fmt: skip
     return len(db.session.scalars(statement).all())
 
 
 def _train(project: Project, plan: Plan, number: int) -> str:
+    reason = f"Replay {plan.key}, round {number}."
     try:
-        with write() as session:
-            iteration = service.start(session, project, person=None, reason=f"Replay round {number}, seed {plan.seed}.")
+        job_id = _iteration_of(project, reason) or _start(project, plan, reason)
     except Invalid as error:
         return f"not trained: {error}"
-    job = wait(iteration.job_id)
+    job = wait(job_id)
     if job.state != "succeeded":
         return f"{job.state}: {job.error}"
     return str((job.result or {})["gate"]["decision"])
 
 
-def _label(project: Project, plan: Plan, pool: Pool, loaded: LoadedRelease, count: int) -> None:
-    """Label ``count`` questions nobody has labelled, chosen by the plan's strategy."""
-    taken = select(Label.question_id).where(Label.project_id == project.id)
-    statement = select(Question).where(
-        Question.project_id == project.id, Question.sha256.in_(pool.rows), Question.id.not_in(taken)
-    )
-    questions = list(db.session.scalars(statement.order_by(Question.id)))
-    chooser = random.Random(f"{plan.seed}:{len(questions)}")
-    chooser.shuffle(questions)
-    looked_at = questions[: count * LOOKED_AT if plan.strategy == "uncertain" else count]
-    answered = loaded.answer([question.text for question in looked_at], k=read_settings(project).passages_shown)
-    pairs = list(zip(looked_at, answered, strict=True))
-    if plan.strategy == "uncertain":
-        pairs.sort(key=lambda pair: pair[1].prediction.score)
-    for question, one in pairs[:count]:
-        with write() as session:
-            asked = session.get_one(Question, question.id)
-            answer = store_answer(session, asked, loaded.files.release_id, one)
-            label_service.submit(session, _decide(asked, answer.id, one, pool=pool, task=get_task(project.task)))
+def _iteration_of(project: Project, reason: str) -> int | None:
+    """The job of this round's iteration when an interrupted replay has started it already, unless it came to nothing."""
+    statement = (
+        select(Iteration).join(Job, Job.id == Iteration.job_id)
+        .where(Iteration.project_id == project.id, Job.state.in_(("succeeded", *ACTIVE_JOB_STATES)))
+    )  # fmt: skip
+    found = [one.job_id for one in db.session.scalars(statement) if one.config.get("reason") == reason]
+    return found[-1] if found else None
 
 
-def _decide(question: Question, answer_id: int, answered: Answered, *, pool: Pool, task: Task) -> Submission:
-    row = pool.rows[question.sha256]
-    right = [hit.passage for hit in answered.hits if hit.passage in pool.relevant.get(question.sha256, ())]
-    decision: dict[str, Any]
-    if _score(answered.prediction, row, task) >= GOOD:
-        decision = {"verdict": "accept"}
-    elif not row.answers:
-        decision = {"verdict": "reject", "reject_reason": "unanswerable"}
-    elif not right:
-        decision = {"verdict": "reject", "reject_reason": "wrong_passage"}
-    else:
-        decision = {"verdict": "correct", "text": row.answers[0][0], "passage_id": right[0]}
-    return Submission(question.id, pool.player.id, uuid.uuid4().hex, 0, answer_id=answer_id, **decision)
-
-
-def _score(prediction: Prediction, row: QuestionRow, task: Task) -> float:
-    gold = Gold("1", row.question, (), tuple(text for text, _ in row.answers))
-    return task.score_each([prediction], [gold])[0][task.PRIMARY_METRIC]
+def _start(project: Project, plan: Plan, reason: str) -> int:
+    """An iteration that trains with the replay's own seed."""
+    with write() as session:
+        iteration = service.start(session, project, person=None, reason=reason)
+        iteration.seed = plan.seed
+        iteration.config = {**iteration.config, "fit": {**iteration.config["fit"], "seed": plan.seed}}
+        return iteration.job_id
