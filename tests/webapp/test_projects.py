@@ -11,6 +11,7 @@ from sqlalchemy import select
 from webapp.db import write
 from webapp.errors import Invalid, NotFound
 from webapp.models import AuditEvent, Document, Project, Question, db
+from webapp.people import service as people
 from webapp.projects import service, settings
 
 
@@ -25,6 +26,26 @@ def test_a_person_creates_a_project_on_the_page(client: FlaskClient) -> None:
     assert (
         db.session.scalars(select(AuditEvent).where(AuditEvent.action == "project.create")).one().project_id == made.id
     )
+
+
+@pytest.mark.parametrize(("role", "page"), [("annotator", "annotate"), ("engineer", ""), ("admin", "")])
+def test_signing_in_enters_the_only_project(app: Flask, project: Project, role: str, page: str) -> None:
+    browser = app.test_client()
+    with write() as session:
+        token = people.create_link(session, people.create_person(session, "Noa", role=role))
+    after = browser.post("/sign-in", data={"token": token}).headers["Location"]
+    assert browser.get(after).headers["Location"] == f"/p/{project.id}/{page}"
+    assert browser.get("/").status_code == 200  # the list stays one click away
+
+
+def test_signing_in_shows_the_list_when_there_is_a_choice(app: Flask, project: Project) -> None:
+    with write() as session:
+        service.create_project(session, "Another")
+        token = people.create_link(session, people.create_person(session, "Noa"))
+    browser = app.test_client()
+    landed = browser.get(browser.post("/sign-in", data={"token": token}).headers["Location"])
+    assert "Another" in landed.text
+    assert project.name in landed.text
 
 
 def test_pages_call_a_task_by_its_title(client: FlaskClient, project: Project) -> None:

@@ -26,7 +26,7 @@ def use_link() -> ResponseReturnValue:
         person, secret = service.sign_in(rows, request.form.get("token", ""))
         record(rows, "person.sign_in", person_id=person.id)
     session.clear()  # a CSRF token handed out before signing in is worth nothing afterwards
-    response = redirect_to(url_for("projects.index"))
+    response = redirect_to(url_for("projects.index", enter="yes"))
     response.set_cookie(
         service.COOKIE,
         secret,

@@ -9,7 +9,7 @@ from webapp.db import write
 from webapp.errors import Invalid
 from webapp.htmx import redirect_to, render
 from webapp.models import db
-from webapp.people.service import current_person, require
+from webapp.people.service import current_person, has_role, require
 from webapp.projects import changes, service, settings
 
 bp = Blueprint("projects", __name__)
@@ -18,7 +18,13 @@ bp = Blueprint("projects", __name__)
 @bp.get("/")
 @require()
 def index() -> ResponseReturnValue:
-    return render("projects/index.html", projects=service.list_projects(), titles=task_titles())
+    """The list; for somebody who has just signed in and has one project only, that project instead."""
+    projects = service.list_projects()
+    if request.args.get("enter") and len(projects) == 1:
+        person = current_person()
+        is_annotator = person is not None and not has_role(person, "engineer")
+        return redirect_to(url_for("label.annotate" if is_annotator else "projects.home", project_id=projects[0].id))
+    return render("projects/index.html", projects=projects, titles=task_titles())
 
 
 def _new_page(*, errors: dict[str, str] | None = None) -> Response:
