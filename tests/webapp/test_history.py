@@ -11,6 +11,7 @@ from webapp.iterations.asked import Asked, splits_of
 from webapp.iterations.history import Past, past_champions
 from webapp.iterations.reading import Side
 from webapp.iterations.slices import refused, watch
+from webapp.iterations.watched import judge
 from webapp.models import Person, Project
 
 
@@ -87,3 +88,34 @@ def test_refusals_are_counted_among_answerable_questions_only():
     found = refused(asked, side(1.0, 0.5, 1.0), side(1.0, 0.0, 0.0), "f1")
     assert found is not None
     assert (found.before, found.after, found.n, found.has_gained) == (0.0, 0.5, 2, False)
+
+
+def test_ten_small_losses_in_a_row_do_not_add_up_unseen():
+    """Every candidate gains four answers of one kind and loses two of another: each loss alone is within noise."""
+    asked = [ask(i, "yes") for i in range(100)] + [ask(i, decision="unanswerable") for i in range(100, 200)]
+    answerable, unanswerable, past, promoted = 0, 100, [], []
+    for number in range(2, 12):
+        before = side(
+            *[1.0] * answerable, *[0.0] * (100 - answerable), *[1.0] * unanswerable, *[0.0] * (100 - unanswerable)
+        )
+        after = side(
+            *[1.0] * (answerable + 4),
+            *[0.0] * (96 - answerable),
+            *[1.0] * (unanswerable - 2),
+            *[0.0] * (102 - unanswerable),
+        )
+        watched = watch(asked, before, after, metric="f1", name="F1", retrieval={}, past=past)
+        judged = judge(watched, noise=2.0, seed=0)
+        assert all(one.verdict == "fine" for one in judged if one.watched.against == "the model in service")
+        if any(one.verdict == "doubt" for one in judged):
+            break
+        answerable, unanswerable = answerable + 4, unanswerable - 2
+        past.append(
+            Past(
+                f"release {number - 1}",
+                {i: (one.row.gold.answers, before.each[i]["f1"]) for i, one in enumerate(asked)},
+            )
+        )
+        promoted.append(number)
+    assert 1 <= len(promoted) < 5
+    assert unanswerable >= 90

@@ -9,6 +9,11 @@ import click
 
 from webapp.cli.common import emit, json_option, opened, progress
 
+DECIDED = {
+    "promote": "promote release {release}",
+    "hold": "hold release {release}",
+    "ask": "release {release} waits for an engineer to decide",
+}
 FAILED = {
     "failed": "Iteration {number} failed: {error}",
     "cancelled": "Iteration {number} was cancelled; no label was lost.",
@@ -57,7 +62,8 @@ def _train_text(job_id: int) -> str:
     from webapp.jobs.service import job_or_404
 
     result = job_or_404(job_id).result or {}
-    lines = [f"Iteration {result['iteration']}: {result['gate']['decision']} release {result['candidate']}."]
+    decided = DECIDED[result["gate"]["decision"]].format(release=result["candidate"])
+    lines = [f"Iteration {result['iteration']}: {decided}."]
     return "\n".join([*lines, *result["gate"]["reasons"]])
 
 
