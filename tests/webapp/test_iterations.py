@@ -12,8 +12,10 @@ from tests.webapp.labelled import Labelled, decide, make_labelled, make_question
 from webapp.db import write
 from webapp.errors import Busy, Invalid
 from webapp.iterations import service
-from webapp.iterations.readiness import assess, changed_labels, newest_label
+from webapp.iterations.readiness import assess, newest_label
 from webapp.iterations.trigger import maybe_start
+from webapp.label.changes import changed_labels
+from webapp.label.sidebar import next_iteration
 from webapp.models import AuditEvent, Iteration, Job, Person, Project, Question, Release, db
 from webapp.projects import settings as project_settings
 
@@ -99,16 +101,28 @@ def test_a_second_iteration_waits_for_the_first(labelled: Labelled):
 def test_changed_labels_are_new_edited_and_undone_ones(labelled: Labelled):
     project = labelled.project
     newest = newest_label(project.id)
-    assert changed_labels(project.id, newest) == 0
+    assert changed_labels(db.session(), project.id, newest) == 0
     decide(labelled.questions["accept"], labelled.person, "unanswerable", version=1)
-    assert changed_labels(project.id, newest) == 1
+    assert changed_labels(db.session(), project.id, newest) == 1
     decide(labelled.questions["accept"], labelled.person, "correct", version=2, text="maybe")
-    assert changed_labels(project.id, newest) == 1  # one decision changed, however often
+    assert changed_labels(db.session(), project.id, newest) == 1  # one decision changed, however often
     label_more(labelled, 1, "skip")
-    assert changed_labels(project.id, newest) == 1  # a new skip teaches nothing
+    assert changed_labels(db.session(), project.id, newest) == 1  # a new skip teaches nothing
     label_more(labelled, 1, start=5)
-    assert changed_labels(project.id, newest) == 2
-    assert changed_labels(project.id, 0) == 6  # five of the first six (not the skip), and the new one
+    assert changed_labels(db.session(), project.id, newest) == 2
+    assert changed_labels(db.session(), project.id, 0) == 6  # five of the first six (not the skip), and the new one
+
+
+def test_the_annotate_page_counts_what_starts_the_next_iteration(labelled: Labelled):
+    """A decision of before the last iteration that became a skip is a change, also beside the question."""
+    label_more(labelled, 8)
+    finish(begin(labelled.project))
+    decide(labelled.questions["accept"], labelled.person, "skip", version=1)
+    label_more(labelled, 1, "skip", start=8)
+    label_more(labelled, 1, start=9)
+    beside = next_iteration(db.session(), labelled.project)
+    assert beside.changed == assess(labelled.project).changed_since_last == 2
+    assert assess(labelled.project).line.startswith(f"2 of {beside.train_after} changed labels")
 
 
 def test_an_iteration_starts_by_itself_after_n_changed_labels_and_not_twice(labelled: Labelled):

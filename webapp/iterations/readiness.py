@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import aliased
 
 from training.tasks import get_task
 from webapp.label import service as label_service
+from webapp.label.changes import changed_labels
 from webapp.models import Iteration, Label, Project, Release, db
 from webapp.projects import settings as project_settings
 
@@ -39,8 +39,7 @@ class Readiness:
     def line(self) -> str:
         if self.train_after == 0:
             return f"{self.changed} labels changed since the model in service was trained; iterations never start by themselves here."
-        waiting = min(self.changed, self.changed_since_last)
-        sentence = f"{waiting} of {self.train_after} changed labels; the next iteration starts by itself at {self.train_after}."
+        sentence = f"{self.changed_since_last} of {self.train_after} changed labels; the next iteration starts by itself at {self.train_after}."
         if self.changed_since_last < self.changed:
             sentence += f" ({self.changed} since the model in service was trained; the last iteration's candidate was not promoted.)"
         return sentence
@@ -101,8 +100,8 @@ def count_changes(project: Project, *, at_most: int | None = None) -> tuple[int,
     last = db.session.scalar(
         select(Iteration).where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1)
     )
-    changed = changed_labels(project.id, _newest_label(_champion_iteration(project)), at_most=at_most)
-    return changed, changed_labels(project.id, _newest_label(last), at_most=at_most)
+    changed = changed_labels(db.session(), project.id, _newest_label(_champion_iteration(project)), at_most=at_most)
+    return changed, changed_labels(db.session(), project.id, _newest_label(last), at_most=at_most)
 
 
 def _newest_label(iteration: Iteration | None) -> int:
@@ -124,26 +123,3 @@ def _champion_iteration(project: Project) -> Iteration | None:
 
 def newest_label(project_id: int) -> int:
     return db.session.scalar(select(func.max(Label.id)).where(Label.project_id == project_id)) or 0
-
-
-def changed_labels(project_id: int, newest: int, *, at_most: int | None = None) -> int:
-    """Decisions that are new, edited or undone since label ``newest``; skips and what came and went in between do not count."""
-    superseding, first = aliased(Label), aliased(Label)
-    is_current = ~select(superseding.id).where(superseding.supersedes_id == Label.id).exists()
-    began_before = (
-        select(first.id)
-        .where(
-            first.question_id == Label.question_id,
-            first.person_id == Label.person_id,
-            first.round == Label.round,
-            first.id <= newest,
-        )
-        .exists()
-    )
-    changed = select(Label.id).where(
-        Label.project_id == project_id,
-        Label.id > newest,
-        is_current,
-        Label.verdict.not_in(("skip", "undo")) | began_before,
-    )
-    return db.session.scalar(select(func.count()).select_from(changed.limit(at_most).subquery())) or 0

@@ -27,7 +27,7 @@ def maybe_start(project_id: int) -> Iteration | None:
         _waiting[project_id] = (time.monotonic() + LOOK_AGAIN_S, missing)
         return None
     _waiting.pop(project_id, None)
-    changed = min(count_changes(project))
+    _, changed = count_changes(project)
     try:
         with write() as session:
             return service.start(session, project, person=None, reason=f"After {changed} changed labels.")
@@ -43,7 +43,7 @@ def _missing(project: Project | None) -> int:
     train_after = project_settings.read(project).train_after
     if train_after == 0:
         return never
-    changed = min(count_changes(project, at_most=train_after))
+    _, changed = count_changes(project, at_most=train_after)
     if changed < train_after:
         return train_after - changed
     is_hindered = service.running_iteration(project.id) is not None or find_problem(project)

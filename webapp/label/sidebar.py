@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from webapp.label.changes import changed_labels
 from webapp.label.effects import newest_lines
 from webapp.label.service import SUPERSEDED, UNDO_LAST
 from webapp.label.submission import decision_of
@@ -70,18 +71,6 @@ _LAST_ITERATION = (
     .order_by(_iteration.number.desc())
     .limit(1)
 )
-# Counted no further than needed.
-_CHANGED = select(func.count()).select_from(
-    select(_label.id)
-    .where(
-        _label.project_id == _project,
-        _label.id > bindparam("newest"),
-        _label.verdict.not_in(("skip", "undo")),
-        ~SUPERSEDED,
-    )
-    .limit(bindparam("most"))
-    .subquery()
-)
 
 
 def queue_progress(session: Session, project: Project) -> Progress:
@@ -105,7 +94,8 @@ def next_iteration(session: Session, project: Project) -> NextIteration:
         return NextIteration(last.number, 0, train_after, last.fraction, last.message)
     newest = int(last.config.get("newest_label", 0)) if last is not None else 0
     number = last.number + 1 if last is not None else 1
-    return NextIteration(number, _changed(session, project, newest, most=train_after), train_after, None, "")
+    changed = changed_labels(session, project.id, newest, at_most=train_after)
+    return NextIteration(number, changed, train_after, None, "")
 
 
 def _changed(session: Session, project: Project, newest: int, *, most: int) -> int:
