@@ -96,7 +96,7 @@ def marks_file(path: Path, questions: list[str], *, rounds: int) -> Path:
     rows = []
     for number, question in enumerate(questions):
         name, answer = question.split()[2], toy_loop.right_answers()[question]
-        is_right = number % 4 != 0
+        is_right = number % 5 != 0
         rows.append({"round": number % rounds + 1, "question": question, "context": f"{name} lives in {answer} .",
                      "prediction": answer if is_right else "lives", "feedback": "Correct" if is_right else "Wrong"})  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -108,13 +108,14 @@ def test_marks_that_people_gave_are_played_in_their_own_rounds(app: Flask, tmp_p
     with write() as session:
         project_settings.update(session, project, epochs=0.2)
     questions = list(toy_loop.right_answers())
-    marks = marks_file(tmp_path / "marks.jsonl", questions[:18], rounds=2)
-    test = gold_file(tmp_path / "test.jsonl", questions[20:])
+    marks = marks_file(tmp_path / "marks.jsonl", questions[:22], rounds=2)
+    test = gold_file(tmp_path / "test.jsonl", questions[22:])
     played = replay(project, Plan(marks, test, 5, 50, strategy="random", seed=3), lambda *_: None)
-    assert [(one["round"], one["labels"], one["refused"]) for one in played] == [(1, 9, 0), (2, 18, 0)]
-    assert {one.seed for one in db.session.scalars(select(Iteration))} <= {3}
+    assert [(one["round"], one["labels"], one["refused"]) for one in played] == [(1, 11, 0), (2, 22, 0)]
+    assert {one["decision"] for one in played} <= {"promote", "hold", "ask"}, played
+    assert {one.seed for one in db.session.scalars(select(Iteration))} == {3}
     weights = db.session.scalars(select(Label.weight).where(Label.project_id == project.id)).all()
-    assert (weights.count(1.0), weights.count(-0.1)) == (13, 5)
+    assert (weights.count(1.0), weights.count(-0.1)) == (17, 5)
 
 
 def test_a_round_whose_training_was_done_before_an_interruption_is_not_trained_again(app: Flask, tmp_path: Path):

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from training.tasks import get_task
 from webapp.label import service as label_service
 from webapp.label.changes import changed_labels
-from webapp.models import Iteration, Label, Project, Release, db
+from webapp.label.importing import RELEASE_REASON
+from webapp.models import Answer, Iteration, Label, Project, Release, db
 from webapp.projects import settings as project_settings
 
 AT_LEAST = 8  # usable labels; fewer move a model by chance only
@@ -64,7 +65,7 @@ def find_problem(project: Project) -> str:
     tally = tally_labels(project.id)
     if tally.usable < AT_LEAST:
         return _too_few(tally)
-    if not tally.corrections and not tally.abstentions:
+    if not tally.corrections and not tally.abstentions and not _has_foreign_answers(project.id):
         return (
             f"All {tally.accepts} usable labels accept the model's own answer, so there is nothing to learn beyond what it says "
             "already; correct or reject some answers first."
@@ -75,6 +76,16 @@ def find_problem(project: Project) -> str:
             "every question. Accept or correct some answers first."
         )
     return ""
+
+
+def _has_foreign_answers(project_id: int) -> bool:
+    """Whether some labels came with answers that no model of this project gave: accepting those does teach something."""
+    statement = (
+        label_service.current_labels(project_id).order_by(None).join(Answer, Answer.id == Label.answer_id)
+        .join(Release, Release.id == Answer.release_id).where(Release.reason == RELEASE_REASON)
+        .with_only_columns(Label.id).limit(1)
+    )  # fmt: skip
+    return db.session.scalar(statement) is not None
 
 
 def _too_few(tally: Tally) -> str:
