@@ -5,7 +5,7 @@ for comparing systems on one test set, Koehn 2004, "Statistical significance tes
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 RESAMPLES = 10_000
@@ -55,6 +55,29 @@ def paired_interval(
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return Interval(float(differences.mean()), float(low), float(high), n)
+
+
+def interval_of(
+    difference: Callable[[Sequence[int]], float],
+    n: int,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """The interval of a difference that is no mean over questions: ``difference(indices)`` is asked for every resample of ``n``.
+
+    With no question at all the interval is 0, 0, 0.
+    """
+    import numpy as np
+
+    if n == 0:
+        return Interval(0.0, 0.0, 0.0, 0)
+    random = np.random.default_rng(seed)
+    found = [difference(random.integers(0, n, size=n).tolist()) for _ in range(resamples)]
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(found, [tail, 1.0 - tail])
+    return Interval(difference(range(n)), float(low), float(high), n)
 
 
 def questions_needed(before: Sequence[float], after: Sequence[float]) -> int | None:

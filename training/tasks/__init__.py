@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from training.lessons import Lessons, Material
 from training.types import Example, FitConfig, Gold, Input, Prediction, Report, Target
 
 TASKS = {"qa": "training.tasks.qa"}
@@ -38,6 +39,8 @@ class Task(Protocol):
         config: FitConfig,
         report: Report,
         log: Callable[[dict[str, float]], None],
+        lessons: Lessons = ...,
+        material: Material = ...,
     ) -> Any: ...
     def score(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> dict[str, float]: ...
     def score_each(self, predictions: Sequence[Prediction], golds: Sequence[Gold]) -> list[dict[str, float]]: ...

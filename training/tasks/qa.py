@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from training import metrics
+from training.bootstrap import Interval, interval_of
+from training.lessons import Lessons, Material
 from training.types import Example, FitConfig, Gold, Input, Prediction, Reading, Report, Target
 
 NAME = "qa"
@@ -112,14 +114,22 @@ def fit(
     config: FitConfig,
     report: Report,
     log: Callable[[dict[str, float]], None],
+    lessons: Lessons = Lessons(),
+    material: Material = Material(),
 ) -> Any:
-    """Fine-tune ``answerer`` on ``train``, keep the state best on ``validation``, calibrate it there, and return it."""
-    from training.fit import fit as run
+    """Fine-tune ``answerer`` on ``train`` and what ``lessons`` adds from ``material``, keep the state best on ``validation``,
+    calibrate it there, and return it."""
+    from training.stages import Judge, learn
 
-    def measure() -> dict[str, float]:
-        return _validate(answerer, validation)
-
-    run(answerer, train, measure=measure if validation else None, folder=folder, config=config, report=report, log=log)
+    judge = Judge(
+        lambda: _validate(answerer, validation),
+        lambda: predict(answerer, _inputs(validation)),
+        lambda before, after: selection_gain(before, after, validation),
+    )
+    learn(
+        answerer, train, judge=judge if validation else None, folder=folder, config=config, report=report, log=log,
+        lessons=lessons, material=material,
+    )  # fmt: skip
     if validation:
         calibrate(answerer, validation)
     return answerer
@@ -130,9 +140,38 @@ def _validate(answerer: Any, validation: Sequence[Gold]) -> dict[str, float]:
     predictions = predict(answerer, _inputs(validation))
     threshold = choose_threshold(predictions, validation)
     scores = score([decide(prediction, threshold) for prediction in predictions], validation)
-    # Overall F1 rewards a model that refuses everything; the best-span figures do not.
-    judged = [scores[key] for key in ("f1", "span_f1", "answerable_f1_at_75") if key in scores]
-    return {**{f"validation_{key}": value for key, value in scores.items()}, "selection": metrics.mean(judged)}
+    selection = _selection(predictions, validation)(range(len(validation)))
+    return {**{f"validation_{key}": value for key, value in scores.items()}, "selection": selection}
+
+
+def _selection(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> Callable[[Sequence[int]], float]:
+    """The figure that says which of two passes is better, as a function of the questions (their indices) that count.
+
+    The mean of overall F1, best-span F1 and answerable F1 at 75 %: overall F1 rewards a model that refuses everything, the
+    other two do not.
+    """
+    threshold = choose_threshold(predictions, golds)
+    each = score_each([decide(prediction, threshold) for prediction in predictions], golds)
+    answerable = [bool(metrics.accepted(gold.answers)) for gold in golds]
+    scores = [_effective(prediction) for prediction in predictions]
+
+    def of(indices: Sequence[int]) -> float:
+        rows = [each[i] for i in indices]
+        positives = [answerable[i] for i in indices]
+        judged = [metrics.mean([row["f1"] for row in rows])]
+        if any(positives):
+            judged.append(metrics.mean([row["span_f1"] for row, is_one in zip(rows, positives, strict=True) if is_one]))
+        if any(positives) and not all(positives):
+            judged.append(_answerable_f1_at(RECOGNISED, [scores[i] for i in indices], rows, positives))
+        return metrics.mean(judged)
+
+    return of
+
+
+def selection_gain(before: Sequence[Prediction], after: Sequence[Prediction], golds: Sequence[Gold]) -> Interval:
+    """How much better ``after`` is than ``before`` on the same questions, each under its own best threshold, with its interval."""
+    old, new = _selection(before, golds), _selection(after, golds)
+    return interval_of(lambda indices: new(indices) - old(indices), len(golds))
 
 
 def _inputs(golds: Sequence[Gold]) -> list[Input]:

@@ -1,0 +1,67 @@
+"""What an iteration learns beside the labelled answers, each part switched apart, and the rows that the switches give."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from training.types import Example, Preference
+from training.variations import variations
+
+PREFERENCES = ("off", "dpo")
+MOST_PRACTICE = 1500
+"""Practice rows of a warm-up: about a minute of a small model's time on two processor cores."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The switches of one run, saved with it. ``variations`` is how many other ways to ask are added for each labelled question."""
+
+    rehearsal: bool = True
+    variations: int = 0
+    rejects: bool = False
+    preferences: str = "off"
+    warm_up: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the switches draw on: answers that were called wrong (weight below zero), corrections beside what they replaced, and
+    passages of the corpus without any label."""
+
+    rejects: tuple[Example, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+    passages: tuple[str, ...] = ()
+
+
+def learning_rows(
+    train: Sequence[Example], lessons: Lessons, material: Material = Material(), *, seed: int = 0
+) -> list[Example]:
+    """The supervised pass's rows: ``train``, with or without starting data, its variations, and the rejected answers.
+
+    A variation repeats a labelled row with the question asked another way: only where the round trip through
+    :func:`training.variations.canonical` shows that it asks the same. The same arguments give the same rows.
+    """
+    rows = [example for example in train if lessons.rehearsal or example.kind != "rehearsal"]
+    rows += [
+        replace(example, text=text, kind="variation")
+        for example in train
+        if example.kind != "rehearsal" and lessons.variations
+        for text in variations(example.text, lessons.variations, seed=seed)
+    ]
+    return rows + (list(material.rejects) if lessons.rejects else [])
+
+
+def practice_rows(passages: Sequence[str], *, seed: int = 0) -> list[Example]:
+    """Recurring-span practice from unlabelled passages (Ram et al. 2021), at most :data:`MOST_PRACTICE` rows of kind ``practice``."""
+    from random import Random
+
+    from training.recurring_spans import practice
+
+    ordered = sorted(passages)
+    Random(f"practice-{seed}").shuffle(ordered)
+    return [replace(row, kind="practice") for row in practice(ordered, seed)[:MOST_PRACTICE]]
+
+
+def count_rows(rows: Sequence[Example]) -> dict[str, int]:
+    """How many rows of each kind a pass learns from."""
+    return dict(sorted(Counter(row.kind for row in rows).items()))
