@@ -1,4 +1,4 @@
- | _began_before"""How many decisions changed since an iteration: the one count behind the annotate page, the iterations page and the automatic start."""
+"""How many decisions changed since an iteration: the one count behind the annotate page, the iterations page and the automatic start."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _CHANGED = select(func.count()).select_from(
         _label.project_id == bindparam("project"),
         _label.id > _newest,
         ~SUPERSEDED,
-        _label.verdict.not_in(("skip", "undo")),
+        _label.verdict.not_in(("skip", "undo")) | _began_before,
     )
     .limit(bindparam("most"))
     .subquery()
