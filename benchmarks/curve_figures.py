@@ -22,6 +22,7 @@ class Point:
     metrics: dict[str, float]
     chosen: tuple[int, ...] = ()
     seconds: float = 0.0
+    served_from: int = 0  # the labels of the model in service; 0 the untrained base
 
 
 def area(curve: Sequence[tuple[float, float]]) -> float:

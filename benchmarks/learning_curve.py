@@ -6,7 +6,8 @@
 Gold rows play the annotator, and every question comes with its own context: nothing is retrieved, so reading is compared and nothing
 else (`errata replay` plays the whole loop). Both sides start from one base and are given the same number of labels of one pool.
 
-``ours``             every label: answers as they are, "not answerable" as abstention rows; one in seven only chooses the best state
+``ours``             every label: answers as they are, "not answerable" as abstention rows; one in seven only judges: it chooses the
+                     best state, and whether the new model is served or the one before it stays in service
 ``ours_positives``   the same without the labels that reject or say "not answerable"
 ``stock``            a plain ``Trainer`` with its default settings on accepted and corrected rows only, in random order
 ``stock_all``        the same on every label, as a fine-tuning script takes a SQuAD 2.0 file
@@ -17,7 +18,6 @@ base says "not answerable", and rejected where it gives one. ``--rounds-file`` k
 
 import argparse
 import gzip
-import hashlib
 import json
 import os
 import sys
@@ -33,16 +33,17 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.curve_figures import FIGURES, Point, compare
+from benchmarks.curve_options import fingerprints, parse
+from benchmarks.rounds_file import RoundsFile
 from training.answerers import load_answerer
 from training.safety import resolve_base
-from training.tasks import get_task
+from training.tasks import get_task, qa
 from training.types import Example, FitConfig, Gold, Input, Target
 from training.variations import variations
 
 TASK: Any = get_task("qa")
 VALIDATION_EVERY = 7  # one label in so many chooses the best state and the threshold
 LOOKED_AT = 2  # questions that an uncertain choice looks at for each label
-SIDES = ("ours", "ours_positives", "stock", "stock_all")
 Row = dict[str, Any]
 
 
@@ -103,8 +104,9 @@ def predict(answerer: Any, golds: Sequence[Gold]) -> list[Any]:
 
 def choose(setting: Setting, chosen: list[int], count: int, *, seed: int, answerer: Any) -> list[int]:
     """``count`` more rows for people to label: any, or those the newest model is least sure of among twice as many."""
-    rest = [i for i in range(len(setting.pool)) if i not in set(chosen)]
-    Random(f"{seed}:{len(chosen)}").shuffle(rest)
+    order = list(range(len(setting.pool)))
+    Random(seed).shuffle(order)
+    rest = [i for i in order if i not in set(chosen)]
     if setting.options.strategy == "random":
         return rest[:count]
     looked_at = rest[: count * LOOKED_AT]
@@ -113,11 +115,19 @@ def choose(setting: Setting, chosen: list[int], count: int, *, seed: int, answer
     return [i for _, i in unsure][:count]
 
 
+def usable(setting: Setting, chosen: Sequence[int], side: str) -> list[int]:
+    return [i for i in chosen if side == "ours" or not setting.pool[i]["is_impossible"]]
+
+
+def held_out(setting: Setting, chosen: Sequence[int]) -> list[Gold]:
+    return [to_gold(i, setting.pool[i]) for i in chosen[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]]
+
+
 def train_ours(setting: Setting, chosen: Sequence[int], *, seed: int, side: str) -> Any:
     """Our loop's training: from the base, on all labels so far, the best state and the threshold chosen on one in seven of them."""
     options, pool = setting.options, setting.pool
-    kept = [i for i in chosen if side == "ours" or not pool[i]["is_impossible"]]
-    validation = [to_gold(i, pool[i]) for i in kept[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]]
+    kept = usable(setting, chosen, side)
+    validation = held_out(setting, kept)
     held = {int(gold.id) for gold in validation}
     rows = [to_example(pool[i], i) for i in kept if i not in held]
     rows += [varied for row in rows for varied in vary(row, options.variations, seed)]
@@ -167,24 +177,20 @@ def measure(answerer: Any, test: Sequence[Gold]) -> dict[str, float]:
     return scores
 
 
-def play(setting: Setting, side: str, seed: int, kept: "RoundsFile") -> list[Point]:
+def play(setting: Setting, side: str, seed: int, kept: RoundsFile) -> list[Point]:
     """One curve: a point for each budget, those already kept read instead of trained again."""
-    points, chosen, answerer = [], [], None
-    is_stock = side.startswith("stock")
-    for budget in budgets_of(setting, side):
-        point = kept.find(side, seed, budget)
+    points: list[Point] = []
+    served = None
+    budgets = budgets_of(setting, side)
+    for place, budget in enumerate(budgets, 1):
+        # Earlier rounds decide what is in service before one of ours; to the stock recipe they are nothing.
+        rounds = [budget] if side.startswith("stock") else budgets[:place]
+        point = kept.find(side, seed, rounds)
         if point is None:
-            began = time.monotonic()
-            if not is_stock and setting.options.strategy != "random" and answerer is None and chosen:
-                answerer = train_ours(setting, chosen, seed=seed, side=side)  # resumed: the model of the round before
-            chosen += choose(
-                setting, chosen, budget - len(chosen), seed=seed, answerer=answerer or load(setting.base, seed)
-            )
-            answerer = (train_stock if is_stock else train_ours)(setting, chosen, seed=seed, side=side)
-            metrics = measure(answerer, setting.test)
-            point = Point(side, seed, budget, metrics, tuple(chosen), time.monotonic() - began)
-            kept.add(point)
-        chosen = list(point.chosen)
+            before = points[-1] if points else Point(side, seed, 0, {})
+            served = served or serve_again(setting, before)
+            point, served = next_point(setting, before, served, budget)
+            kept.add(point, rounds)
         points.append(point)
         if not setting.options.json:
             figures = "  ".join(f"{name} {100 * point.metrics[name]:5.1f}" for name in FIGURES)
@@ -192,12 +198,37 @@ def play(setting: Setting, side: str, seed: int, kept: "RoundsFile") -> list[Poi
     return points
 
 
-def untrained(setting: Setting, kept: "RoundsFile") -> dict[str, float]:
-    point = kept.find("base", 0, 0)
+def serve_again(setting: Setting, point: Point) -> Any:
+    """The model in service after ``point``, trained again; the base where nothing better came out yet."""
+    if point.side.startswith("stock") or point.served_from == 0:
+        return load(setting.base, point.seed)
+    return train_ours(setting, point.chosen[: point.served_from], seed=point.seed, side=point.side)
+
+
+def next_point(setting: Setting, before: Point, served: Any, budget: int) -> tuple[Point, Any]:
+    """Label up to ``budget``, train, and measure what is then in service: for our sides the better of the new and the old model."""
+    began, side, seed = time.monotonic(), before.side, before.seed
+    chosen = list(before.chosen)
+    chosen += choose(setting, chosen, budget - len(chosen), seed=seed, answerer=served)
+    is_stock = side.startswith("stock")
+    trained = (train_stock if is_stock else train_ours)(setting, chosen, seed=seed, side=side)
+    is_promoted = is_stock or is_better(trained, served, held_out(setting, usable(setting, chosen, side)))
+    served, served_from = (trained, budget) if is_promoted else (served, before.served_from)
+    metrics = measure(served, setting.test)
+    return Point(side, seed, budget, metrics, tuple(chosen), time.monotonic() - began, served_from), served
+
+
+def is_better(new: Any, old: Any, golds: Sequence[Gold]) -> bool:
+    """Whether ``new`` selects at least as well on the labels held out from its training; with none, new is taken."""
+    return not golds or qa._validate(new, golds)["selection"] >= qa._validate(old, golds)["selection"]
+
+
+def untrained(setting: Setting, kept: RoundsFile) -> dict[str, float]:
+    point = kept.find("base", 0, [0])
     if point is None:
         began = time.monotonic()
         point = Point("base", 0, 0, measure(load(setting.base, 0), setting.test), (), time.monotonic() - began)
-        kept.add(point)
+        kept.add(point, [0])
     return point.metrics
 
 
@@ -207,73 +238,25 @@ def budgets_of(setting: Setting, side: str) -> list[int]:
     return sorted(budget for budget in wanted if budget <= len(setting.pool))
 
 
-class RoundsFile:
-    """Finished points as JSON lines, each under the fingerprint of everything that decides it."""
+def picture(points: Sequence[Point], start: dict[str, float]) -> str:
+    """A line for each side and seed, all from the untrained base."""
+    from webapp.iterations.replay_curve import Line, draw
 
-    def __init__(self, path: Path | None, fingerprint: dict[str, str]) -> None:
-        self.path, self.fingerprint = path, fingerprint
-        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
-        self.rows = [json.loads(line) for line in lines if line.endswith("}")]
-
-    def find(self, side: str, seed: int, labels: int) -> Point | None:
-        wanted = {"fingerprint": self.fingerprint[side], "side": side, "seed": seed, "labels": labels}
-        for row in self.rows:
-            if all(row.get(name) == value for name, value in wanted.items()):
-                return Point(side, seed, labels, row["metrics"], tuple(row["chosen"]), row["seconds"])
-        return None
-
-    def add(self, point: Point) -> None:
-        if self.path is None:
-            return
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"fingerprint": self.fingerprint[point.side], **vars(point)}) + "\n")
-
-
-def fingerprints(options: argparse.Namespace) -> dict[str, str]:
-    """Of each side: the files, the base and the settings that change its points. Budgets count: they cut the rounds."""
-    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (options.labels, options.test)]
-    shared = [*files, options.label_rows, options.test_rows, options.base]
-    ours = [options.strategy, options.epochs, options.learning_rate, options.variations]
-    ours += options.budgets if options.strategy != "random" else []
-    stock = [options.stock_epochs, options.stock_learning_rate]
-    own = {"base": [], **{side: stock if side.startswith("stock") else ours for side in SIDES}}
-    return {side: hashlib.sha256(repr((shared, settings)).encode()).hexdigest()[:16] for side, settings in own.items()}
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--labels", type=Path, required=True, help="gold JSON lines (.gz too) that play the annotator")
-    parser.add_argument("--label-rows", metavar="FIELD=VALUE,...", help="only these rows of it")
-    parser.add_argument(
-        "--test", type=Path, required=True, help="gold JSON lines to measure on; never chosen or trained on"
-    )
-    parser.add_argument("--test-rows", metavar="FIELD=VALUE,...", help="only these rows of it")
-    parser.add_argument("--base", default="reader", help="starter, reader or a model folder")
-    parser.add_argument("--budgets", type=int, nargs="+", default=[32, 64, 128, 256, 512])
-    parser.add_argument("--stock-budgets", type=int, nargs="+", help="of the stock sides, where they differ")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--sides", choices=SIDES, nargs="+", default=["ours", "stock"])
-    parser.add_argument(
-        "--strategy", choices=["random", "uncertain"], default="random", help="our order of work; stock's is random"
-    )
-    parser.add_argument("--epochs", type=float, default=FitConfig().epochs)
-    parser.add_argument("--learning-rate", type=float, help="ours; the project's own rule if not given")
-    parser.add_argument("--variations", type=int, default=0, help="other wordings of each question to learn from")
-    parser.add_argument("--stock-epochs", type=float, default=3.0, help="Trainer's default")
-    parser.add_argument("--stock-learning-rate", type=float, default=5e-5, help="Trainer's default")
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--rounds-file", type=Path)
-    parser.add_argument("--json", action="store_true", help="print only the last line")
-    return parser.parse_args()
+    named: dict[tuple[str, int], list[tuple[int, dict[str, float]]]] = {}
+    for point in points:
+        named.setdefault((point.side, point.seed), [(0, start)]).append((point.labels, point.metrics))
+    return draw([Line(f"{side}, seed {seed}", tuple(curve)) for (side, seed), curve in named.items()])
 
 
 def main() -> None:
-    options = parse()
+    options = parse(__doc__)
     import torch
 
     torch.set_num_threads(options.threads or torch.get_num_threads())
     pool = read_rows(options.labels, options.label_rows)
-    test = [to_gold(i, row) for i, row in enumerate(read_rows(options.test, options.test_rows))]
+    measured = read_rows(options.test, options.test_rows)
+    Random(0).shuffle(measured)
+    test = [to_gold(i, row) for i, row in enumerate(measured[: options.test_limit])]
     setting = Setting(pool, test, options.base, options)
     kept = RoundsFile(options.rounds_file, fingerprints(options))
     start = untrained(setting, kept)
@@ -281,6 +264,8 @@ def main() -> None:
         figures = "  ".join(f"{name} {100 * start[name]:.1f}" for name in FIGURES)
         print(f"{len(pool)} rows to label, {len(test)} to test on; the base: {figures}", flush=True)
     points = [point for seed in options.seeds for side in options.sides for point in play(setting, side, seed, kept)]
+    if options.picture:
+        options.picture.write_text(picture(points, start), encoding="utf-8")
     print(
         json.dumps({"base": options.base, "pool": len(pool), "test": len(test), "untrained": start, **compare(points)})
     )

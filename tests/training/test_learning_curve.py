@@ -1,0 +1,53 @@
+"""What the learning-curve benchmark makes of its points."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from benchmarks.curve_figures import FIGURES, Point, area, compare, interval, labels_needed
+from benchmarks.rounds_file import RoundsFile
+
+
+def curve(side: str, seed: int, values: dict[int, float]) -> list[Point]:
+    return [Point(side, seed, labels, dict.fromkeys(FIGURES, value)) for labels, value in values.items()]
+
+
+def test_an_area_is_the_mean_height_over_the_logarithm_of_the_labels():
+    assert area([(32, 0.2), (64, 0.4), (128, 0.4)]) == pytest.approx((0.3 + 0.4) / 2)
+    assert area([(64, 0.3)]) == 0.3
+
+
+def test_labels_needed_are_read_between_the_points_and_none_where_the_score_is_never_reached():
+    points = [(32, 0.2), (128, 0.4)]
+    assert labels_needed(points, 0.3) == pytest.approx(64)
+    assert labels_needed(points, 0.1) == 32
+    assert labels_needed(points, 0.41) is None
+
+
+def test_an_interval_over_three_seeds_is_students():
+    found = interval([0.1, 0.2, 0.3])
+    half = 4.30 * 0.1 / math.sqrt(3)
+    assert (found["mean"], found["low"], found["high"]) == pytest.approx((0.2, 0.2 - half, 0.2 + half))
+    assert interval([0.5]) == {"mean": 0.5, "low": None, "high": None}
+
+
+def test_ours_is_set_against_the_others_seed_by_seed():
+    points = [point for seed in (0, 1) for point in curve("ours", seed, {64: 0.3 + seed / 10, 256: 0.5 + seed / 10})]
+    points += [point for seed in (0, 1) for point in curve("stock", seed, {64: 0.1 + seed / 10, 512: 0.35 + seed / 10})]
+    against = compare(points)["against"]["stock"]["span_f1"]
+    assert against["rival_at_most_labels"] == {"labels": 512, "score": pytest.approx(0.4)}
+    assert against["labels_needed"] == pytest.approx(2 ** (6 + 2 * 0.05 / 0.2))
+    assert len(against["labels_needed_by_seed"]) == 2
+    assert against["area_gain"]["low"] == pytest.approx(against["area_gain"]["high"])  # the same gain for both seeds
+
+
+def test_a_kept_point_is_found_again_after_the_same_rounds_under_the_same_settings_only(tmp_path: Path):
+    path = tmp_path / "rounds.jsonl"
+    path.write_text('{"side": "ou', encoding="utf-8")  # what a killed run leaves
+    point = Point("ours", 1, 64, {"span_f1": 0.5}, (3, 1), 2.0, 64)
+    RoundsFile(path, {"ours": "a"}).add(point, [32, 64])
+    assert RoundsFile(path, {"ours": "a"}).find("ours", 1, [32, 64]) == point
+    assert RoundsFile(path, {"ours": "b"}).find("ours", 1, [32, 64]) is None
+    assert RoundsFile(path, {"ours": "a"}).find("ours", 2, [32, 64]) is None
+    assert RoundsFile(path, {"ours": "a"}).find("ours", 1, [64]) is None
