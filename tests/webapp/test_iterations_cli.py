@@ -79,7 +79,7 @@ def test_a_second_attempt_learns_from_what_the_first_began_with_and_trains_only_
         raise OSError("killed after the model was saved")
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "compare", die)
+        patch.setattr(jobs, "contest", die)
         iteration, job = toy_loop.train(toy, person)
         assert job.state == "failed"
     place = absolute(f"projects/{toy.id}/answerers/{iteration.config['answerer']}")
@@ -132,7 +132,7 @@ def test_a_cancelled_run_leaves_no_files_but_one_that_lost_its_lease_leaves_them
             session.execute(update(Job).where(Job.kind == "train").values(cancel_requested=is_cancelled))
         raise Cancelled("stop")
 
-    monkeypatch.setattr(jobs, "compare", stop)
+    monkeypatch.setattr(jobs, "contest", stop)
     iteration, _ = toy_loop.train(toy, person)
     assert absolute(f"projects/{toy.id}/answerers/{iteration.config['answerer']}").exists() is not is_cancelled
     assert (absolute(iteration.path) / "checkpoints").exists() is not is_cancelled
