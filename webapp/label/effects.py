@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from webapp.models import DatasetLabel, Iteration, LabelEffect, Release
@@ -64,7 +64,7 @@ def effects_of(session: Session, label_ids: Sequence[int]) -> list[Effect]:
     ]  # fmt: skip
 
 
-def newest_lines(session: Session, label_ids: Sequence[int]) -> dict[int, str]:
+def newest_lines(session: Session | Connection, label_ids: Sequence[int]) -> dict[int, str]:
     """Label -> what the newest iteration that used it made of its question; labels without a stored effect are absent."""
     lines: dict[int, str] = {}
     for row in session.execute(_EFFECTS, {"labels": list(label_ids)}) if label_ids else ():

@@ -13,7 +13,14 @@ from webapp.errors import Invalid, Stale
 from webapp.htmx import is_htmx, redirect_to, render
 from webapp.label import pages, service
 from webapp.label.forms import read_submission
-from webapp.label.sidebar import next_iteration, queue_progress, recent_decisions, what_is_missing
+from webapp.label.sidebar import (
+    count_decided,
+    forget_progress,
+    next_iteration,
+    queue_progress,
+    recent_decisions,
+    what_is_missing,
+)
 from webapp.label.submission import decision_of
 from webapp.label.view import new_submission_id, view_question
 from webapp.models import Answer, Label, Project, Question, db
@@ -33,11 +40,12 @@ def _me() -> SignedIn:
 def _page(project: Project, question: Question | queue.Served | None, **more: Any) -> Response:
     """The page around ``question``; without one it says what to do."""
     session, me = db.session(), _me()
-    progress = queue_progress(session, project)
+    reader = session.connection()  # straight to the tables: this runs for every label
+    progress = queue_progress(reader, project, anew=question is None)
     context: dict[str, Any] = {
         "view": view_question(session, project, question, me.id) if question is not None else None,
-        "progress": progress, "recent": recent_decisions(session, project, me.id),
-        "iteration": next_iteration(session, project), "undo_id": new_submission_id(), "form": {}, "error": "", "saved": None,
+        "progress": progress, "recent": recent_decisions(reader, project, me.id),
+        "iteration": next_iteration(reader, project), "undo_id": new_submission_id(), "form": {}, "error": "", "saved": None,
         "missing": "" if question is not None else what_is_missing(session, project, progress), "stale": None, "asked": "",
         "is_start": False, "trouble": "", "said": None,
     }  # fmt: skip
@@ -54,14 +62,14 @@ def annotate(project_id: int) -> ResponseReturnValue:
     return _page(project, held, saved=_word(saved), said=_said(saved), is_start=is_start)
 
 
-def _said(label: Label | None) -> str | None:
+def _said(label: Label | service.Saved | None) -> str | None:
     """After a blind decision: what the model had said, "" for that the passages do not have it; None when it was seen anyway."""
     if label is None or not label.is_blind or label.verdict == "skip":
         return None
     return db.session.scalar(select(Answer.text).where(Answer.id == label.answer_id))
 
 
-def _word(label: Label | None) -> str | None:
+def _word(label: Label | service.Saved | None) -> str | None:
     return decision_of(label.verdict, label.reject_reason) if label is not None else None
 
 
@@ -91,7 +99,7 @@ def decide(project_id: int, question_id: int) -> ResponseReturnValue:
         submission = read_submission(request.form, project_id=project_id, question_id=question_id, person=me)
         with write() as rows:
             project = project_or_404(project_id)
-            label = service.submit(rows, submission)
+            label = service.store(rows, submission)
             following = queue.take_next(rows, project, me)
     except Stale as error:
         return _stale_page(project_or_404(project_id), question_id, error), 409
@@ -102,8 +110,9 @@ def decide(project_id: int, question_id: int) -> ResponseReturnValue:
     return _saved_page(project, label, following)
 
 
-def _saved_page(project: Project, label: Label, following: queue.Served | None) -> Response:
+def _saved_page(project: Project, label: service.Saved, following: queue.Served | None) -> Response:
     here = url_for("label.annotate", project_id=project.id)
+    count_decided(project.id, label.closed)
     if not is_htmx():
         return redirect_to(url_for("label.annotate", project_id=project.id, saved=label.id))
     response = _page(project, following, saved=_word(label), said=_said(label))
@@ -126,6 +135,7 @@ def undo(project_id: int) -> ResponseReturnValue:
     label_id, submission_id = request.form.get("label", 0, type=int), request.form.get("submission_id", "")
     with write() as rows:
         undone = service.undo(rows, label_id, person=me, submission_id=submission_id)
+    forget_progress(project_id)
     here = url_for("label.question", project_id=project_id, question_id=undone.question_id)
     if not is_htmx():
         return redirect_to(here)

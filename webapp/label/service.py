@@ -1,9 +1,9 @@
 """The submission promise: a label once sent is there exactly once, a stale form overwrites nothing, every change is a new row."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -29,16 +29,30 @@ _NEWEST = (
     .order_by(_label.version.desc())
     .limit(1)
 )
-_COUNTED = select(func.count()).where(*_in_round, _label.verdict.not_in(("skip", "undo")), ~SUPERSEDED)
 _SUBMITTED = select(_label.id).where(_label.submission_id == bindparam("submission"))
-_QUESTION = select(Question).where(Question.id == bindparam("question")).execution_options(populate_existing=True)
+_KNOWN = select(_SUBMITTED.scalar_subquery(), _NEWEST.scalar_subquery())
+_question = Question.__table__.c
+_QUESTION = select(Question.__table__).where(_question.id == bindparam("question"))
+_APPEND = Label.__table__.insert().returning(_label.id)
+_counted = (
+    select(func.count())
+    .where(
+        _label.question_id == _question.id,
+        _label.round == _question.round,
+        _label.verdict.not_in(("skip", "undo")),
+        ~SUPERSEDED,
+    )
+    .scalar_subquery()
+)
 _SETTLED = (
     update(Question.__table__)
-    .where(Question.__table__.c.id == bindparam("question"))
+    .where(_question.id == bindparam("question"))
     .values(
-        label_count=bindparam("count"), state=bindparam("next_state"), lease_person_id=bindparam("holder"),
-        lease_token=bindparam("token"), lease_expires_at=bindparam("until", type_=UtcDateTime),
+        label_count=_counted, state=case((_counted >= bindparam("overlap"), "done"), else_="open"),
+        lease_person_id=bindparam("holder"), lease_token=bindparam("token"),
+        lease_expires_at=bindparam("until", type_=UtcDateTime),
     )
+    .returning(_question.state)
 )  # fmt: skip
 
 BLIND = (
@@ -73,31 +87,62 @@ def own_label(session: Session, project: Project, person_id: int, label_id: int 
     return label if label is not None and (label.project_id, label.person_id) == (project.id, person_id) else None
 
 
+class Saved(NamedTuple):
+    """A stored decision, as its page needs it. ``closed``: 1 when it closed its question, -1 when it opened it again."""
+
+    id: int
+    verdict: str
+    reject_reason: str | None
+    is_blind: bool
+    answer_id: int | None
+    closed: int = 0
+
+
 def submit(session: Session, submission: Submission) -> Label:
+    """Store a decision: :func:`store` for whoever wants the label itself."""
+    saved = store(session, submission)
+    session.expire(session.get_one(Question, submission.question_id))
+    return session.get_one(Label, saved.id)
+
+
+def store(session: Session, submission: Submission) -> Saved:
     """Store a decision. The same submission again returns its first result.
 
     Raises :class:`Stale` when the person decided the question since the form was rendered, :class:`Invalid` for bad input.
     A decision that comes after the lease had passed to somebody else is kept, marked ``is_late``.
     """
-    question = session.scalar(_QUESTION, {"question": submission.question_id})
+    question = session.connection().execute(_QUESTION, {"question": submission.question_id}).first()
     if question is None or submission.project_id not in (None, question.project_id):
         raise NotFound(
             "There is no such question any more, so the decision could not be saved; go on with the next one."
         )
     shown, is_blind = shown_answer(session, submission, question), _is_blind(session, submission, question)
     submission = clean(session, submission, question, None if is_blind else shown)
-    first = _found(session, _SUBMITTED, {"submission": submission.submission_id})
+    first, newest = _known(session, submission, question)
     if first is not None:
-        return _replayed(first, submission)
-    newest = newest_label(session, question, submission.person_id)
+        first = _replayed(first, submission)
+        return Saved(first.id, first.verdict, first.reject_reason, first.is_blind, first.answer_id)
     if submission.version != (newest.version if newest else 0):
         raise Stale(CHANGED, newest.id if newest else None)
-    label = _append(session, submission, question=question, newest=newest, shown=shown, is_blind=is_blind)
-    settle(session, question, person_id=submission.person_id)
-    return label
+    label_id = _append(session, submission, question=question, newest=newest, shown=shown, is_blind=is_blind)
+    state = _settle(session, question, person_id=submission.person_id)
+    closed = (state == "done") - (question.state == "done")
+    return Saved(label_id, submission.verdict, submission.reject_reason, is_blind, submission.answer_id, closed)
 
 
-def _is_blind(session: Session, submission: Submission, question: Question) -> bool:
+def _known(session: Session, submission: Submission, question: Any) -> tuple[Label | None, Label | None]:
+    """What an earlier arrival of this submission stored, and the end of the person's chain: mostly neither, and no object is made."""
+    values = {
+        "submission": submission.submission_id, "question": question.id, "person": submission.person_id, "round": question.round
+    }  # fmt: skip
+    first, newest = session.connection().execute(_KNOWN, values).one()
+    return (
+        session.get(Label, first) if first is not None else None,
+        session.get(Label, newest) if newest is not None else None,
+    )
+
+
+def _is_blind(session: Session, submission: Submission, question: Any) -> bool:
     """Whether the page hid the model's answer: worked out again here, a form has no say in it."""
     if not submission.is_from_page or submission.answer_id is None:
         return False
@@ -134,7 +179,7 @@ def undo(session: Session, label_id: int, *, person: Any, submission_id: str) ->
     row = _append(session, taken_back, question=question, newest=label)
     settle(session, question, person_id=person.id)
     queue.lease_question(session, question, person)
-    return row
+    return session.get_one(Label, row)
 
 
 def _last_ids(session: Session, project_id: int, person_id: int) -> list[int]:
@@ -153,30 +198,27 @@ def _replayed(first: Label, submission: Submission) -> Label:
 
 
 def _append(
-    session: Session, submission: Submission, *, question: Question, newest: Label | None, shown: Shown | None = None,
+    session: Session, submission: Submission, *, question: Any, newest: Label | None, shown: Shown | None = None,
     is_blind: bool = False,
-) -> Label:  # fmt: skip
-    label = Label(
-        project_id=question.project_id, question_id=question.id, person_id=submission.person_id, round=question.round,
-        answer_id=submission.answer_id, version=(newest.version if newest else 0) + 1,
-        supersedes_id=newest.id if newest else None, submission_id=submission.submission_id, verdict=submission.verdict,
-        reject_reason=submission.reject_reason, text=submission.text, passage_id=submission.passage_id,
-        start=submission.start, end=submission.end, reason=submission.reason, seconds=submission.seconds,
-        edit_distance=edit_distance(shown.text if shown else "", submission.text) if submission.verdict == "correct" else 0,
-        is_blind=is_blind,
-        is_late=newest is None and _came_late(session, question, submission.person_id),
-    )  # fmt: skip
-    session.add(label)
+) -> int:  # fmt: skip
+    """The new row's id. ``question`` is a :class:`Question` or its row."""
+    values = {
+        "project_id": question.project_id, "question_id": question.id, "person_id": submission.person_id, "round": question.round,
+        "answer_id": submission.answer_id, "version": (newest.version if newest else 0) + 1,
+        "supersedes_id": newest.id if newest else None, "submission_id": submission.submission_id, "verdict": submission.verdict,
+        "reject_reason": submission.reject_reason, "text": submission.text, "passage_id": submission.passage_id,
+        "start": submission.start, "end": submission.end, "reason": submission.reason, "seconds": submission.seconds,
+        "edit_distance": edit_distance(shown.text if shown else "", submission.text) if submission.verdict == "correct" else 0,
+        "is_blind": is_blind, "is_late": newest is None and _came_late(question, submission.person_id),
+    }  # fmt: skip
     try:
-        session.flush()
-    except (
-        IntegrityError
-    ) as error:  # another process wrote the same version or submission between our look and our write
+        return int(session.connection().execute(_APPEND, values).scalar_one())
+    except IntegrityError as error:
+        # Another process wrote the same version or submission between our look and our write.
         raise Stale(CHANGED, newest.id if newest else None) from error
-    return label
 
 
-def _came_late(session: Session, question: Question, person_id: int) -> bool:
+def _came_late(question: Any, person_id: int) -> bool:
     """The lease had passed on: somebody else holds the question now, or has labelled it as often as it should be."""
     held_by_other = question.lease_person_id not in (None, person_id) and _is_ahead(question.lease_expires_at)
     return held_by_other or question.state == "done"
@@ -188,13 +230,15 @@ def _is_ahead(moment: dt.datetime | None) -> bool:
 
 def settle(session: Session, question: Question, *, person_id: int) -> None:
     """After a new row: count the current labels anew, close or open the question, and end this person's lease on it."""
-    count = session.scalar(_COUNTED, {"question": question.id, "round": question.round}) or 0
+    _settle(session, question, person_id=person_id)
+    session.expire(question)
+
+
+def _settle(session: Session, question: Any, *, person_id: int) -> str:
     overlap = project_settings.read(session.get_one(Project, question.project_id)).overlap
     is_mine = question.lease_person_id == person_id
     values = {
-        "question": question.id, "count": count, "next_state": "done" if count >= overlap else "open",
-        "holder": None if is_mine else question.lease_person_id, "token": None if is_mine else question.lease_token,
+        "question": question.id, "overlap": overlap, "holder": None if is_mine else question.lease_person_id, "token": None if is_mine else question.lease_token,
         "until": None if is_mine else question.lease_expires_at,
     }  # fmt: skip
-    session.execute(_SETTLED, values)
-    session.expire(question)
+    return str(session.connection().execute(_SETTLED, values).scalar_one())

@@ -1,17 +1,30 @@
 """What stands beside the question: how far the queue is, one's last decisions, and when the next iteration comes."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from flask import current_app
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from webapp.label.changes import changed_labels
 from webapp.label.effects import newest_lines
 from webapp.label.service import SUPERSEDED, UNDO_LAST
 from webapp.label.submission import decision_of
-from webapp.models import ACTIVE_JOB_STATES, Document, Iteration, Job, Label, Project, Question
+from webapp.models import ACTIVE_JOB_STATES, Document, Iteration, Job, Label, LabelEffect, Project, Question
 from webapp.projects import settings as project_settings
+
+COUNTED_FOR_S = 1.0
+# As ui.decision says it; here, because a macro for each of ten lines is a tenth of the page's time.
+DECIDED = {
+    "accept": ("accepted", "good"),
+    "correct": ("corrected", "info"),
+    "wrong_answer": ("wrong answer", "bad"),
+    "wrong_passage": ("wrong passage", "bad"),
+    "unanswerable": ("unanswerable", "bad"),
+    "skip": ("skipped", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,14 @@ class Recent:
     question: str
     decision: str
     effect: str  # what became of its question in the newest iteration that used it, "" when none is stored
+
+    @property
+    def word(self) -> str:
+        return DECIDED.get(self.decision, (self.decision, ""))[0]
+
+    @property
+    def tone(self) -> str:
+        return DECIDED.get(self.decision, ("", "bad"))[1]
 
 
 @dataclass(frozen=True)
@@ -58,7 +79,14 @@ _PROGRESS = select(
     _in_project.where(_question.state == "open").scalar_subquery(),
 )
 _RECENT = (
-    select(_label.id, _question.id, func.substr(_question.text, 1, 120), _label.verdict, _label.reject_reason)
+    select(
+        _label.id,
+        _question.id,
+        func.substr(_question.text, 1, 120),
+        _label.verdict,
+        _label.reject_reason,
+        select(LabelEffect.__table__.c.label_id).where(LabelEffect.__table__.c.label_id == _label.id).exists(),
+    )
     .join(Question.__table__, _question.id == _label.question_id)
     .where(_label.project_id == _project, _label.person_id == _person, _label.verdict != "undo", ~SUPERSEDED)
     .order_by(_label.id.desc())
@@ -73,21 +101,41 @@ _LAST_ITERATION = (
 )
 
 
-def queue_progress(session: Session, project: Project) -> Progress:
-    done, left = session.execute(_PROGRESS, {"project": project.id}).one()
-    return Progress(done, done + left)
+def queue_progress(session: Session | Connection, project: Project, *, anew: bool = False) -> Progress:
+    """Counted ``anew``, or else at most once a second, which takes as long as all else on the page; between, each decision is added as it is made."""
+    counted_at, progress = _counted().get(project.id, (0.0, Progress(0, 0)))
+    if anew or time.monotonic() - counted_at > COUNTED_FOR_S:
+        done, left = session.execute(_PROGRESS, {"project": project.id}).one()
+        progress = Progress(done, done + left)
+        _counted()[project.id] = (time.monotonic(), progress)
+    return progress
 
 
-def recent_decisions(session: Session, project: Project, person_id: int) -> list[Recent]:
+def _counted() -> dict[int, tuple[float, Progress]]:
+    known: dict[int, tuple[float, Progress]] = current_app.extensions.setdefault("errata_progress", {})
+    return known
+
+
+def count_decided(project_id: int, closed: int) -> None:
+    """A decision closed (1), opened (-1) or left (0) its question."""
+    counted_at, progress = _counted().get(project_id, (0.0, Progress(0, 0)))
+    _counted()[project_id] = (counted_at, replace(progress, done=progress.done + closed))
+
+
+def forget_progress(project_id: int) -> None:
+    _counted().pop(project_id, None)
+
+
+def recent_decisions(session: Session | Connection, project: Project, person_id: int) -> list[Recent]:
     """The person's newest current decisions, as many as can be undone."""
     rows = session.execute(_RECENT, {"project": project.id, "person": person_id}).all()
-    effects = newest_lines(session, [row[0] for row in rows])
+    effects = newest_lines(session, [row[0] for row in rows if row[5]])
     return [
-        Recent(a, b, text, decision_of(verdict, reason), effects.get(a, "")) for a, b, text, verdict, reason in rows
+        Recent(a, b, text, decision_of(verdict, reason), effects.get(a, "")) for a, b, text, verdict, reason, _ in rows
     ]
 
 
-def next_iteration(session: Session, project: Project) -> NextIteration:
+def next_iteration(session: Session | Connection, project: Project) -> NextIteration:
     last = session.execute(_LAST_ITERATION, {"project": project.id}).first()
     train_after = project_settings.read(project).train_after
     if last is not None and last.state in ACTIVE_JOB_STATES:
@@ -96,11 +144,6 @@ def next_iteration(session: Session, project: Project) -> NextIteration:
     number = last.number + 1 if last is not None else 1
     changed = changed_labels(session, project.id, newest, at_most=train_after)
     return NextIteration(number, changed, train_after, None, "")
-
-
-def _changed(session: Session, project: Project, newest: int, *, most: int) -> int:
-    """Current decisions made after label ``newest``."""
-    return session.scalar(_CHANGED, {"project": project.id, "newest": newest, "most": most}) or 0 if most else 0
 
 
 def what_is_missing(session: Session, project: Project, progress: Progress) -> str:

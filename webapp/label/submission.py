@@ -1,13 +1,13 @@
 """What a person sends when they decide, and the rules of each verdict. Reads no request."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from webapp.errors import Invalid
-from webapp.models import REJECT_REASONS, VERDICTS, Answer, Passage, Question
+from webapp.models import REJECT_REASONS, VERDICTS, Answer, Passage
 
 MAX_TEXT = 20_000
 MAX_REASON = 4_000
@@ -62,10 +62,10 @@ def decision_of(verdict: str, reject_reason: str | None) -> str:
     return reject_reason or verdict
 
 
-def clean(session: Session, submission: Submission, question: Question, shown: Shown | None) -> Submission:
+def clean(session: Session, submission: Submission, question: Any, shown: Shown | None) -> Submission:
     """The submission as it is stored. Raises :class:`Invalid` with one sentence; nothing was written then.
 
-    ``shown`` is None when there was no answer, or the question was served blind.
+    ``question`` is a :class:`Question` or its row; ``shown`` is None when there was no answer, or the question was served blind.
     """
     if not 8 <= len(submission.submission_id) <= 64 or not submission.submission_id.isascii():
         raise Invalid("The form came without its number, so nothing was saved; reload the page and decide again.")
@@ -81,11 +81,11 @@ def clean(session: Session, submission: Submission, question: Question, shown: S
     return replace(submission, text=_right_text(submission, shown), reason=submission.reason.strip(), seconds=seconds)
 
 
-def shown_answer(session: Session, submission: Submission, question: Question) -> Shown | None:
+def shown_answer(session: Session, submission: Submission, question: Any) -> Shown | None:
     """Raises :class:`Invalid` when the answer is not one of this question."""
     if submission.answer_id is None:
         return None
-    row = session.execute(_SHOWN, {"answer": submission.answer_id}).first()
+    row = session.connection().execute(_SHOWN, {"answer": submission.answer_id}).first()
     if row is None or row.question_id != question.id:
         raise Invalid(
             "The answer this decision is about belongs to another question; reload the page and decide again."
@@ -101,7 +101,7 @@ def _check_lengths(submission: Submission) -> None:
             raise Invalid(sentence, {name: sentence})
 
 
-def _check_passage(session: Session, submission: Submission, question: Question) -> None:
+def _check_passage(session: Session, submission: Submission, question: Any) -> None:
     if submission.passage_id is None:
         if submission.start is not None or submission.end is not None:
             raise Invalid("Evidence needs the passage it is in; choose the passage too.")
