@@ -64,6 +64,9 @@ class HybridIndex:
     def __len__(self) -> int:
         return len(self._position)
 
+    def __contains__(self, id: object) -> bool:
+        return id in self._position
+
     @property
     def ids(self) -> list[int]:
         """The ids of the passages held, in the order they came."""
@@ -157,6 +160,30 @@ class HybridIndex:
             for text, found, lift in zip(texts, dense, moved, strict=True)
         ]
 
+    def search_ids(
+        self, texts: Sequence[str], vectors: NDArray[np.float32], *, k: int, words_weight: float = 1.0
+    ) -> list[list[int]]:
+        """The ids that :meth:`search_many` ranks, best first, without the work of explaining each hit."""
+        depth = min(max(_DEPTH, k), len(self))
+        if depth == 0 or not texts:
+            return [[] for _ in texts]
+        scores, ids = self._vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), k=depth)
+        ranked = []
+        for text, row_ids, row_scores in zip(texts, ids, scores, strict=True):
+            dense = _by_id(row_ids, row_scores)
+            by_words = dict(self.search_words(text, k=depth))
+            ranked.append([id for id, _ in self._fuse(dense, by_words, {}, words_weight=words_weight)[:k]])
+        return ranked
+
+    def search_ids_by_vector(self, vectors: NDArray[np.float32], *, k: int) -> list[list[int]]:
+        """For each of the vectors ``(n, d)`` the ids of its ``k`` nearest passages."""
+        _, ids = self._vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), k=min(k, len(self)))
+        return [[int(id) for id in row if id >= 0] for row in ids]
+
+    def vectors_of(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The vectors of the passages ``ids``, ``(len(ids), d)``; each must be held."""
+        return self._vectors.vectors(ids)
+
     def search_vectors(self, vector: NDArray[np.float32], *, k: int) -> list[tuple[int, float]]:
         """Ids and cosines of the ``k`` best passages by vector alone."""
         if not len(self) or k < 1:
@@ -174,6 +201,16 @@ class HybridIndex:
         self, text: str, dense: dict[int, float], lifts: Lifts, *, depth: int, k: int, words_weight: float
     ) -> list[Hit]:
         by_words = dict(self.search_words(text, k=depth))
+        best = self._fuse(dense, by_words, lifts, words_weight=words_weight)[:k]
+        return [
+            self._hit(id, rank, text, score=score, dense=dense, by_words=by_words, lift=lifts.get(id))
+            for rank, (id, score) in enumerate(best, 1)
+        ]
+
+    def _fuse(
+        self, dense: dict[int, float], by_words: dict[int, float], lifts: Lifts, *, words_weight: float
+    ) -> list[tuple[int, float]]:
+        """Ids with their fused scores, best first."""
         fused: dict[int, float] = {}
         for ranking, weight in ((dense, 1.0), (by_words, words_weight)):
             for rank, id in enumerate(ranking, 1):
@@ -186,10 +223,7 @@ class HybridIndex:
             # Equal sums (each first in one ranking) go to the nearer in meaning, then to the older passage.
             return -fused[id], -lifts.get(id, _NO_LIFT).weight, -dense.get(id, -1.0), self._position[id]
 
-        return [
-            self._hit(id, rank, text, score=fused[id], dense=dense, by_words=by_words, lift=lifts.get(id))
-            for rank, id in enumerate(sorted(fused, key=order)[:k], 1)
-        ]
+        return [(id, fused[id]) for id in sorted(fused, key=order)]
 
     def _hit(
         self,

@@ -1,6 +1,6 @@
 """The vector half of an index: FAISS with inner product, flat while that is quick, HNSW above."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,11 @@ class VectorIndex:
 
         ids: NDArray[np.int64] = faiss.vector_to_array(self._index.id_map)
         return ids
+
+    def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The vectors held under ``ids``, ``(len(ids), d)``."""
+        rows = [self._index.reconstruct(int(id)) for id in ids]
+        return np.stack(rows) if rows else np.zeros((0, self.dimension), dtype=np.float32)
 
     def search(self, vectors: NDArray[np.float32], *, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Cosines and ids, both ``(len(vectors), k)``, best first; id -1 where there are fewer than ``k``."""

@@ -11,7 +11,7 @@ from webapp.errors import Damaged
 from webapp.settings import Settings
 
 FOLDERS = ("run", "log", "uploads", "projects", "backups")
-ARTEFACT_FOLDERS = {"index": "indexes", "answerer": "answerers", "dataset": "datasets"}
+ARTEFACT_FOLDERS = {"index": "indexes", "answerer": "answerers", "dataset": "datasets", "retriever": "retrievers"}
 
 
 def settings() -> Settings:

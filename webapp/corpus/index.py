@@ -23,7 +23,8 @@ from webapp.home import absolute, model_cache, new_artefact_path, relative
 from webapp.jobs.service import enqueue
 from webapp.models import CorpusIndex, Document, Job, Passage, Project, Release, db
 from webapp.releases.by_hand import request_answers
-from webapp.releases.service import base_answerer, champion_of, create_release, promote
+from webapp.releases.mending import is_base_lost
+from webapp.releases.service import base_answerer, champion_of, create_release, promote, retriever_of
 
 if TYPE_CHECKING:
     from retriever.embedder import Embedder
@@ -132,7 +133,7 @@ def update_index(
     """Bring the index up to the documents and put it in service as a release with the same answerer.
 
     The first release of a project is made here from its base model. Only what is new is embedded. A damaged index, or one of
-    another embedder, is built again from the passages. Nothing changes in service until the last transaction.
+    another embedder, is built again from the passages, and a damaged copy of the base model is made again. Nothing changes in service until the last transaction.
     """
     started = time.monotonic()
     report(0.0, "Loading the embedder")
@@ -285,14 +286,16 @@ def _publish(
     guard: Callable[[Session], None],
 ) -> IndexResult:
     """One transaction: the index, a release with it and the answerer in service, its promotion, answers to be made again."""
-    made = base_answerer(project) if champion_of(project) is None else None
+    champion = champion_of(project)
+    is_lost = champion is not None and is_base_lost(champion)
+    made = base_answerer(project) if champion is None or is_lost else None
     with write() as session:
         guard(session)
         refuse_deleted(session, project)
         if index is not None:
             session.add(index)
             session.flush()
-        release = _release(session, project, index, made=made)
+        release = _release(session, project, index, made=made, instead_of=champion.id if champion is not None else None)
         session.flush()
     return IndexResult(
         documents=index.documents if index else 0, passages=index.passages if index else 0, added=counts[0], removed=counts[1],
@@ -301,15 +304,28 @@ def _publish(
     )  # fmt: skip
 
 
-def _release(session: Session, project: Project, index: CorpusIndex | None, *, made: tuple[str, str] | None) -> Release:
+def _release(
+    session: Session,
+    project: Project,
+    index: CorpusIndex | None,
+    *,
+    made: tuple[str, str] | None,
+    instead_of: int | None,
+) -> Release:
+    """The champion, or a new one: with the index when it is another, with ``made`` when the champion is still ``instead_of``."""
     champion = champion_of(project)
-    if champion is not None and (index is None or champion.index_id == index.id):
+    if champion is not None and champion.id != instead_of:
+        made = None
+    if champion is not None and made is None and (index is None or champion.index_id == index.id):
         return champion
-    path, sha256 = (champion.answerer_path, champion.answerer_sha256) if champion is not None else made or ("", "")
-    reason = "corpus changed" if champion is not None else f"first release, from the base model {project.base}"
+    if champion is None:
+        reason = f"first release, from the base model {project.base}"
+    else:
+        reason = "corpus changed" if made is None else f"the base model {project.base} copied again, its copy was lost"
+    path, sha256 = made or ((champion.answerer_path, champion.answerer_sha256) if champion is not None else ("", ""))
     release = create_release(
         session, project, answerer_path=path, answerer_sha256=sha256, index=index, parent=champion, reason=reason,
-        iteration=None, metrics=champion.metrics if champion is not None else None,
+        iteration=None, metrics=champion.metrics if champion is not None else None, retriever=retriever_of(champion, index),
     )  # fmt: skip
     promote(session, project, release, reason=reason)
     record(session, "index.update", project_id=project.id, index=index.id if index else None, release=release.number)

@@ -21,6 +21,7 @@ from webapp.iterations.reading import Contender
 from webapp.models import Dataset, Project, Release, db
 from webapp.projects import settings as project_settings
 from webapp.releases import serving
+from webapp.releases.service import LearnedRetriever
 from webapp.releases.serving import ReleaseFiles
 
 Report = Callable[[float, str], None]
@@ -34,11 +35,13 @@ class Pair:
     ask_after: Ask
 
 
-def candidate_files(champion: Release, answerer_path: Path) -> ReleaseFiles:
-    """The champion's parts with the new answerer."""
+def candidate_files(champion: Release, answerer_path: Path, retriever: LearnedRetriever | None = None) -> ReleaseFiles:
+    """The champion's index with the new answerer and what the retriever learned."""
     return replace(
-        serving.describe(champion), answerer=str(answerer_path), answerer_sha256=manifest_sha256(answerer_path)
-    )
+        serving.describe(champion), answerer=str(answerer_path), answerer_sha256=manifest_sha256(answerer_path),
+        retriever=str(home.absolute(retriever.path)) if retriever is not None else None,
+        retriever_sha256=retriever.sha256 if retriever is not None else "",
+    )  # fmt: skip
 
 
 def load_pair(project: Project, champion: Release | None, answerer_path: Path, candidate: ReleaseFiles | None) -> Pair:

@@ -23,14 +23,16 @@ from webapp import home
 from webapp.datasets.files import read_evaluation, read_train
 from webapp.datasets.freeze import freeze
 from webapp.db import write
-from webapp.iterations import progress, service
+from webapp.iterations import lessons, progress, service
 from webapp.iterations.compare import Comparison
 from webapp.iterations.contest import candidate_files, contest, load_pair
 from webapp.iterations.publish import publish
 from webapp.iterations.readiness import newest_label
+from webapp.iterations.retriever_training import teach_retriever
 from webapp.jobs import service as job_service
 from webapp.jobs.context import JobContext
 from webapp.models import Dataset, Iteration, Project, Release, db
+from webapp.releases.service import LearnedRetriever
 
 Report = Callable[[float, str], None]
 
@@ -53,6 +55,7 @@ def _result(project_id: int, number: int) -> dict[str, Any]:
     return {
         "iteration": number, "candidate": candidate.number if candidate else None, "champion": champion.number if champion else None,
         "examples": {kind: counts.get(kind, 0) for kind in ("accept", "correct", "negative", "rehearsal")},
+        "learned": iteration.config.get("learned", {}),
         "before": iteration.before, "after": iteration.after, "gate": iteration.gate,
     }  # fmt: skip
 
@@ -64,13 +67,14 @@ def _run(context: JobContext, project: Project, iteration: Iteration) -> None:
     dataset = _freeze_once(context, project, iteration)
     _write_config(folder, iteration, dataset)
     try:
-        answerer_path = _train_once(project, iteration, dataset, part(context.report, 0.05, 0.80))
-        comparison = _compare(project, iteration, answerer_path, dataset, part(context.report, 0.80, 0.98))
+        answerer_path = _train_once(project, iteration, dataset, part(context.report, 0.05, 0.75))
+        retriever = teach_retriever(context, project, iteration, dataset, part(context.report, 0.75, 0.80))
+        comparison = _compare(project, iteration, (answerer_path, retriever), dataset, part(context.report, 0.80, 0.98))
     except Cancelled:
         _tidy_if_cancelled(context, project, iteration)
         raise
     context.report(0.98, "Writing down the comparison")
-    publish(context, project, iteration, answerer_path=answerer_path, comparison=comparison)
+    publish(context, project, iteration, answerer_path=answerer_path, comparison=comparison, retriever=retriever)
 
 
 def _tidy_if_cancelled(context: JobContext, project: Project, iteration: Iteration) -> None:
@@ -79,11 +83,12 @@ def _tidy_if_cancelled(context: JobContext, project: Project, iteration: Iterati
     job = job_service.get_job(context.job_id)
     if job is not None and (job.cancel_requested or job.state == "cancelled"):
         shutil.rmtree(home.absolute(iteration.path) / "checkpoints", ignore_errors=True)
-        shutil.rmtree(_answerer_place(project, iteration), ignore_errors=True)
+        for kind in ("answerer", "retriever"):
+            shutil.rmtree(_place(project, iteration, kind), ignore_errors=True)
 
 
-def _answerer_place(project: Project, iteration: Iteration) -> Path:
-    return home.project_folder(project.id) / home.ARTEFACT_FOLDERS["answerer"] / str(iteration.config["answerer"])
+def _place(project: Project, iteration: Iteration, kind: str) -> Path:
+    return home.project_folder(project.id) / home.ARTEFACT_FOLDERS[kind] / str(iteration.config["answerer"])
 
 
 def part(report: Report, low: float, high: float) -> Report:
@@ -128,7 +133,7 @@ def _write_config(folder: Path, iteration: Iteration, dataset: Dataset) -> None:
 
 
 def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report: Report) -> Path:
-    place = _answerer_place(project, iteration)
+    place = _place(project, iteration, "answerer")
     if place.exists():
         artefact.verify(place, kind="answerer")
         return place
@@ -140,10 +145,15 @@ def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report
     base = resolve_base(iteration.base, home.model_cache())
     answerer = load_answerer(base, task, seed=iteration.seed)
     validation = [row.gold for row in read_evaluation(dataset_folder, "validation")]
+    switches = lessons.lessons_of(iteration)
     answerer = task.fit(
         answerer, read_train(dataset_folder), validation, folder=folder / "checkpoints",
-        config=FitConfig(**iteration.config["fit"]), report=report, log=progress.writer(folder),
+        config=FitConfig(**iteration.config["fit"]), report=report, log=progress.writer(folder), lessons=switches,
+        material=lessons.gather(project, switches, dataset=dataset_folder, folder=folder),
     )  # fmt: skip
+    with write() as session:
+        row = session.get_one(Iteration, iteration.id)
+        row.config = {**row.config, "learned": lessons.summarise(folder)}
     about = {"iteration": iteration.number, "base": iteration.base, "config": asdict(answerer.settings)}
     with artefact.writing(place, kind="answerer", parents={"dataset": dataset.fingerprint}, about=about) as temporary:
         answerer.save(temporary)
@@ -151,10 +161,15 @@ def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report
 
 
 def _compare(
-    project: Project, iteration: Iteration, answerer_path: Path, dataset: Dataset, report: Report
+    project: Project,
+    iteration: Iteration,
+    learned: tuple[Path, LearnedRetriever | None],
+    dataset: Dataset,
+    report: Report,
 ) -> Comparison:
+    answerer_path, retriever = learned
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
-    candidate = candidate_files(champion, answerer_path) if champion is not None else None
+    candidate = candidate_files(champion, answerer_path, retriever) if champion is not None else None
     rows = read_evaluation(home.absolute(dataset.path), "test")
     report(0.0, "Loading the model in service and the candidate")
     pair = load_pair(project, champion, answerer_path, candidate)

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from training import artefact
 from webapp import home
 from webapp.audit import record
@@ -17,10 +15,17 @@ from webapp.jobs.context import JobContext
 from webapp.models import CorpusIndex, Iteration, Project, Release
 from webapp.releases import by_hand
 from webapp.releases import service as release_service
+from webapp.releases.service import LearnedRetriever
 
 
 def publish(
-    context: JobContext, project: Project, iteration: Iteration, *, answerer_path: Path, comparison: Comparison
+    context: JobContext,
+    project: Project,
+    iteration: Iteration,
+    *,
+    answerer_path: Path,
+    comparison: Comparison,
+    retriever: LearnedRetriever | None = None,
 ) -> None:
     sha256 = artefact.manifest_sha256(answerer_path)
     with write() as session:
@@ -32,34 +37,33 @@ def publish(
         candidate = release_service.create_release(
             session, project, answerer_path=home.relative(answerer_path), answerer_sha256=sha256, index=index,
             iteration=iteration, parent=champion, reason=f"Iteration {iteration.number}", metrics=comparison.after.metrics,
+            retriever=retriever,
         )  # fmt: skip
         store_figures(session, iteration, comparison)
         # Another answerer may have gone into service since the comparison: then a person decides.
         compared = session.get(Release, iteration.champion_id) if iteration.champion_id else None
         was_compared = champion is None or (
-            compared is not None and compared.answerer_sha256 == champion.answerer_sha256
+            compared is not None
+            and compared.answerer_sha256 == champion.answerer_sha256
+            and compared.retriever_sha256 == champion.retriever_sha256
         )
         if comparison.gate.decision == "promote" and was_compared:
             by_hand.promote(session, project, candidate, person=None, reason=comparison.gate.reasons[0])
 
 
-def promote_by_hand(session: Session, project: Project, iteration: Iteration, *, person: Any, reason: str) -> None:
-    """Put the candidate into service whatever the gate said; with the index of today if the corpus changed since."""
+def promote_by_hand(
+    project: Project, iteration: Iteration, *, person: Any, reason: str, expected: int | None = None
+) -> None:
+    """Put the candidate into service whatever the gate said."""
     candidate = service.candidate_of(iteration)
     if candidate is None:
         raise Invalid(f"Iteration {iteration.number} has no candidate to promote; it did not finish.")
-    champion = release_service.champion_of(project)
-    if champion is not None and candidate.state == "candidate" and champion.index_id != candidate.index_id:
-        candidate = release_service.create_release(
-            session, project, answerer_path=candidate.answerer_path, answerer_sha256=candidate.answerer_sha256,
-            index=session.get(CorpusIndex, champion.index_id) if champion.index_id else None, iteration=iteration, parent=champion,
-            reason=f"Iteration {iteration.number} with the index of release {champion.number}", metrics=candidate.metrics,
-        )  # fmt: skip
-    by_hand.promote(session, project, candidate, person=person, reason=reason)
+    by_hand.promote_today(project, candidate, person=person, reason=reason, expected=expected)
 
 
-def hold(session: Session, project: Project, iteration: Iteration, *, person: Any, reason: str) -> None:
+def hold(project: Project, iteration: Iteration, *, person: Any, reason: str, expected: int | None = None) -> None:
     """Keep a person's reason for not promoting; the model in service stays."""
-    record(
-        session, "iteration.hold", project_id=project.id, person_id=person.id, iteration=iteration.number, reason=reason
-    )
+    with write() as session:
+        release_service.expect_champion(session, project, expected)
+        who, number = person.id, iteration.number
+        record(session, "iteration.hold", project_id=project.id, person_id=who, iteration=number, reason=reason)

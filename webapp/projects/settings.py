@@ -6,13 +6,15 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy.orm import Session
 
+from training.lessons import PREFERENCES
 from webapp.errors import Invalid
 from webapp.models import Project, Question
 from webapp.reordering import request_order
 
 METHODS = ("full", "lora")
 STRATEGIES = ("random", "uncertain", "diverse", "uncertain_diverse", "worst_slice", "newest")
-CHOICES = {"method": METHODS, "strategy": STRATEGIES}
+LESSON_CHOICES = {"rehearsal": ("on", "off"), "rejects": ("off", "on"), "preferences": PREFERENCES, "warm_up": ("off", "on")}
+CHOICES = {"method": METHODS, "strategy": STRATEGIES, "learn_retriever": ("off", "on"), **LESSON_CHOICES}
 
 
 def setting(default: Any, low: float, high: float, help: str) -> Any:
@@ -29,6 +31,16 @@ class ProjectSettings:
     epochs: float = setting(4.0, 0.01, 1000.0, "How often training goes through all examples.")
     method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
     strategy: str = setting("random", 0, 0, "In which order the queue is served: " + ", ".join(STRATEGIES) + ".")
+    learn_retriever: str = setting(
+        "off", 0, 0, "on: iterations train the retriever too, and keep what helps on labelled questions held out."
+    )
+    rehearsal: str = setting("on", 0, 0, "on mixes starting data of the base model in, so that it does not forget.")
+    variations: int = setting(0, 0, 8, "Other ways to ask each labelled question that are learned too; 0 adds none.")
+    rejects: str = setting("off", 0, 0, "on pushes the model gently away from answers called wrong without a correction.")
+    preferences: str = setting(
+        "off", 0, 0, "dpo: models that write learn corrections over what they replaced, if validation says that it helps."
+    )
+    warm_up: str = setting("off", 0, 0, "on practises on the corpus itself, with phrases hidden, before the labels.")
     blind: float = setting(0.1, 0.0, 1.0, "Share of questions served without the model's answer; 0 serves none so.")
     effects: int = setting(
         100, 0, 2000, "How many labels, the newest, an iteration asks again to show what they changed."

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,21 @@ def base_answerer(project: Project) -> tuple[str, str]:
     return relative(place), manifest_sha256(place)
 
 
+@dataclass(frozen=True)
+class LearnedRetriever:
+    """The artefact "retriever": its path relative to the home folder, and its sha256."""
+
+    path: str
+    sha256: str
+
+
+def retriever_of(release: Release | None, index: CorpusIndex | None) -> LearnedRetriever | None:
+    """What ``release``'s retriever learned, as far as it fits ``index``: it is worth nothing with another embedder's vectors."""
+    if release is None or release.retriever_path is None or index is None or index.embedder != release.embedder:
+        return None
+    return LearnedRetriever(release.retriever_path, release.retriever_sha256 or "")
+
+
 def create_release(
     session: Session,
     project: Project,
@@ -62,11 +78,13 @@ def create_release(
     parent: Release | None = None,
     reason: str,
     metrics: dict[str, Any] | None = None,
+    retriever: LearnedRetriever | None = None,
 ) -> Release:
-    """A candidate with the project's next number. ``answerer_path`` is relative to the home folder."""
+    """A candidate with the project's next number. Paths are relative to the home folder."""
     embedder = index.embedder if index is not None else project.embedder
     newest = session.scalar(select(func.max(Release.number)).where(Release.project_id == project.id))
-    unit = "\n".join((answerer_sha256, index.sha256 if index is not None else "", embedder))
+    parts = [answerer_sha256, index.sha256 if index is not None else "", embedder]
+    parts += [retriever.sha256] if retriever is not None else []
     release = Release(
         project_id=project.id,
         number=(newest or 0) + 1,
@@ -74,7 +92,9 @@ def create_release(
         answerer_sha256=answerer_sha256,
         index_id=index.id if index is not None else None,
         embedder=embedder,
-        sha256=hashlib.sha256(unit.encode()).hexdigest(),
+        retriever_path=retriever.path if retriever is not None else None,
+        retriever_sha256=retriever.sha256 if retriever is not None else None,
+        sha256=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
         iteration_id=iteration.id if iteration is not None else None,
         parent_id=parent.id if parent is not None else None,
         reason=reason,
@@ -103,10 +123,13 @@ def expect_champion(session: Session, project: Project, number: int | None) -> N
 
 
 def _check_whole(release: Release) -> None:
-    """Refuse to promote what could not be served; the engine checks every byte again before it swaps."""
+    """Refuse to promote what could not be served: a last look under the lock, at what costs nothing. Every byte is checked before, by
+    :mod:`webapp.releases.mending` or the iteration, and by the engine before it swaps."""
     folders = [(release.answerer_path, release.answerer_sha256)]
     if release.index is not None:
         folders.append((release.index.path, release.index.sha256))
+    if release.retriever_path is not None:
+        folders.append((release.retriever_path, release.retriever_sha256 or ""))
     for path, sha256 in folders:
         place = absolute(path)
         if not Path(place, "manifest.json").is_file() or manifest_sha256(place) != sha256 or not _has_all_files(place):
@@ -160,7 +183,11 @@ def previous_champion(session: Session, project: Project) -> Release | None:
 
 def rollback(session: Session, project: Project, *, person: Any = None, reason: str) -> Release | None:
     """Promote the previous champion again; returns the one that was in service. Twice brings back where one was."""
+    return promote(session, project, release_before(session, project), person=person, reason=reason)
+
+
+def release_before(session: Session, project: Project) -> Release:
     target = previous_champion(session, project)
     if target is None:
         raise Invalid(f"{project.name} has no earlier release to go back to; nothing was changed.")
-    return promote(session, project, target, person=person, reason=reason)
+    return target

@@ -38,6 +38,8 @@ class ReleaseFiles:
     index: str | None
     index_sha256: str
     embedder_identity: str
+    retriever: str | None = None  # what the retriever learned from labels
+    retriever_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class LoadedRelease:
     embedder: Any  # None for a task without passages
     index: Any
     memory: ProjectMemory
+    adapter: Any = None  # a retriever.adapter.Adapter, or None when the release's retriever has learned nothing
 
     def search(self, texts: Sequence[str], *, k: int, with_memory: bool = False) -> list[tuple[Hit, ...]]:
         """The ``k`` best passages per text that still exist. Needs an application context.
@@ -68,7 +71,9 @@ class LoadedRelease:
             return [() for _ in texts]
         vectors = self.embedder.encode(list(texts))
         lifts = self.memory.current(self.embedder).recall(vectors) if with_memory else None
-        found = self.index.search_many(list(texts), vectors, k=k + SPARE_HITS, lifts=lifts)
+        weight = self.adapter.words_weight if self.adapter is not None else 1.0
+        asked = self.adapter.apply(vectors) if self.adapter is not None else vectors
+        found = self.index.search_many(list(texts), asked, k=k + SPARE_HITS, lifts=lifts, words_weight=weight)
         there = passage_texts([hit.passage for hits in found for hit in hits])
         return [tuple(hit for hit in hits if hit.passage in there)[:k] for hits in found]
 
@@ -118,6 +123,8 @@ def describe(release: Release) -> ReleaseFiles:
         index=str(absolute(index.path)) if index is not None else None,
         index_sha256=index.sha256 if index is not None else "",
         embedder_identity=release.embedder,
+        retriever=str(absolute(release.retriever_path)) if release.retriever_path else None,
+        retriever_sha256=release.retriever_sha256 or "",
     )
 
 
@@ -126,6 +133,8 @@ def verify_release(files: ReleaseFiles) -> None:
     parts = [(files.answerer, files.answerer_sha256, "answerer")]
     if files.index is not None:
         parts.append((files.index, files.index_sha256, "index"))
+    if files.retriever is not None:
+        parts.append((files.retriever, files.retriever_sha256, "retriever"))
     try:
         for folder, sha256, kind in parts:
             verify(Path(folder), kind=kind)
@@ -142,16 +151,18 @@ def load_release(files: ReleaseFiles) -> LoadedRelease:
     verify_release(files)
     task = get_task(files.task)
     try:
-        embedder, index = _load_retriever(files)
+        embedder, index = load_retriever(files)
         answerer = load_answerer(Path(files.answerer), task)
-        loaded = LoadedRelease(files, task, answerer, embedder, index, ProjectMemory(files.project_id))
+        memory = ProjectMemory(files.project_id)
+        loaded = LoadedRelease(files, task, answerer, embedder, index, memory, _load_adapter(files))
         _probe(loaded)
     except (RetrieverError, TrainingError, DamagedArtefact) as error:
         raise Damaged(f"Release {files.number} of {files.project} was refused: {error}") from error
     return loaded
 
 
-def _load_retriever(files: ReleaseFiles) -> tuple[Any, Any]:
+def load_retriever(files: ReleaseFiles) -> tuple[Any, Any]:
+    """The embedder and the index; both None for a task without passages. Verify the release first."""
     if files.index is None:
         return None, None
     from retriever.embedder import load_embedder
@@ -165,6 +176,14 @@ def _load_retriever(files: ReleaseFiles) -> tuple[Any, Any]:
             f'`errata index "{files.project}"` rebuilds it.'
         )
     return embedder, HybridIndex.load(Path(files.index), embedder_identity=embedder.identity)
+
+
+def _load_adapter(files: ReleaseFiles) -> Any:
+    if files.retriever is None:
+        return None
+    from retriever.adapter import Adapter
+
+    return Adapter.load(Path(files.retriever), embedder_identity=files.embedder_identity)
 
 
 def _probe(loaded: LoadedRelease) -> None:

@@ -1,0 +1,280 @@
+"""What 200 judged pairs are worth to the retriever on questions that it has not seen: nothing learned, memory, adapter, fine-tuning.
+
+    python benchmarks/retriever_learning.py --feedback feedbackqa.jsonl --json
+    python benchmarks/retriever_learning.py --corpus docs.jsonl --questions queries.jsonl --seeds 0 1 2 --json
+
+``--feedback`` rows have ``question``, ``passage``, ``title``, ``passage_id``, ``ratings`` and optionally ``headers``: a passage is right when
+everybody rates it Excellent or Acceptable, wrong when nobody does. ``--corpus`` and ``--questions`` are as in ``retrieve.py``; of
+each question's right documents at most ``--per-question`` are judged. Files may be gzipped. Questions are halved by a hash of their
+wording: the first half is for choosing settings (``--half development``), figures are of the other (``--half measured``). Each seed draws
+other questions to judge; the unjudged questions of the half are the test.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from retrieve import Collection, graded_collection, read_lines, set_threads, split_documents
+
+from retriever.embedder import Embedder, SentenceEmbedder, load_embedder
+from retriever.evaluate import ndcg, recall_at
+from retriever.finetuning import Triple, TuningConfig, fine_tune, hard_negatives
+from retriever.index import HybridIndex, passage_text
+from retriever.learning import OPTIONS, Choice, Taught, _School, choose
+from retriever.memory import Memory, Remembered
+
+GRADES = {"Excellent": 2.0, "Acceptable": 1.0}
+RESAMPLES = 2000
+
+
+@dataclass
+class Judged:
+    """A collection with what judges rejected, and its vectors by the plain embedder."""
+
+    collection: Collection
+    rejected: list[list[str]]
+    vectors: NDArray[np.float32]
+    asked: NDArray[np.float32]
+    embedder: Embedder
+
+
+def feedback_collection(path: Path, embedder: Embedder) -> tuple[Collection, list[list[str]]]:
+    rows = read_lines(path)
+    documents = {
+        row["passage_id"]: (row["passage_id"], " · ".join([row["title"], *row.get("headers", [])]), row["passage"])
+        for row in rows
+    }
+    passages, document = split_documents(list(documents.values()), embedder)
+    asked = list(dict.fromkeys(row["question"] for row in rows))
+    grades: dict[str, dict[str, float]] = {question: {} for question in asked}
+    rejected: dict[str, list[str]] = {question: [] for question in asked}
+    for row in rows:
+        if all(rating in GRADES for rating in row["ratings"]):
+            grades[row["question"]][row["passage_id"]] = statistics.fmean(GRADES[rating] for rating in row["ratings"])
+        elif not any(rating in GRADES for rating in row["ratings"]):
+            rejected[row["question"]].append(row["passage_id"])
+    found = Collection(path.name, passages, document, asked, [grades[question] for question in asked])
+    return found, [rejected[question] for question in asked]
+
+
+def is_measured(question: str) -> bool:
+    return hashlib.sha256(question.encode()).digest()[0] % 2 == 1
+
+
+def draw(
+    data: Judged, *, half: str, pairs: int, per_question: int, seed: int
+) -> tuple[list[int], list[int], list[Taught]]:
+    """Rows of the judged questions and of the others, and what was judged: ``pairs`` (question, right passage) pairs."""
+    collection = data.collection
+    rows = [
+        row
+        for row, question in enumerate(collection.questions)
+        if collection.grades[row] and is_measured(question) == (half == "measured")
+    ]
+    chooser = random.Random(seed)
+    chooser.shuffle(rows)
+    pieces: dict[str, list[int]] = {}
+    for passage, document in collection.document.items():
+        pieces.setdefault(document, []).append(passage)
+    judged, taught, count = [], [], 0
+    for row in rows[: len(rows) * 2 // 3]:
+        if count >= pairs:
+            break
+        right = [name for name in collection.grades[row] if name in pieces]
+        right = chooser.sample(right, min(per_question, len(right), pairs - count))
+        near = [max(pieces[name], key=lambda id: data.vectors[id] @ data.asked[row]) for name in right]
+        wrong = [id for name in data.rejected[row] for id in pieces[name]]
+        if near:
+            judged.append(row)
+            taught.append(Taught(collection.questions[row], tuple(near), tuple(wrong)))
+            count += len(near)
+    hidden = set(judged)
+    return judged, [row for row in rows if row not in hidden], taught
+
+
+def figures_of(data: Judged, rows: Sequence[int], ranked: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """recall@5 and nDCG@10 by document of each question, ``(len(rows), 2)``."""
+    scores = []
+    for row, ids in zip(rows, ranked, strict=True):
+        documents = list(dict.fromkeys(data.collection.document[id] for id in ids))
+        grades = data.collection.grades[row]
+        scores.append((recall_at(documents, grades, 5), ndcg(documents, grades, k=10)))
+    return np.array(scores)
+
+
+def index_of(data: Judged, vectors: NDArray[np.float32]) -> HybridIndex:
+    return HybridIndex.build(data.collection.passages, vectors, embedder_identity=data.embedder.identity)
+
+
+def with_memory(
+    data: Judged, index: HybridIndex, judged: Sequence[int], taught: Sequence[Taught], rows: Sequence[int]
+) -> list[list[int]]:
+    remembered = [Remembered(row, item.text, item.right, item.wrong) for row, item in zip(judged, taught, strict=True)]
+    known = {data.collection.questions[row]: data.asked[row] for row in judged}
+    memory = Memory.empty().with_remembered(remembered, encode=lambda texts: np.stack([known[text] for text in texts]))
+    texts = [data.collection.questions[row] for row in rows]
+    hits = index.search_many(texts, data.asked[list(rows)], k=30, lifts=memory.recall(data.asked[list(rows)]))
+    return [[hit.passage for hit in found] for found in hits]
+
+
+def adapted(
+    data: Judged,
+    index: HybridIndex,
+    taught: Sequence[Taught],
+    asked: NDArray[np.float32],
+    rows: Sequence[int],
+    seed: int,
+) -> tuple[list[list[int]], list[list[int]], Choice]:
+    """The ranking by the adapter whether or not it is chosen, the one by what is chosen, and the choice."""
+    texts, vectors = [data.collection.questions[row] for row in rows], data.asked[list(rows)]
+    plain = index.search_ids(texts, vectors, k=30)
+    always = _School(index, taught, asked, seed=seed).train(OPTIONS[-2], range(len(taught)))
+    forced = index.search_ids(texts, always.apply(vectors), k=30)
+    choice = choose(index, taught, asked, seed=seed)
+    if choice.adapter is None:
+        return forced, plain, choice
+    weight = choice.adapter.words_weight
+    return forced, index.search_ids(texts, choice.adapter.apply(vectors), k=30, words_weight=weight), choice
+
+
+def tuned(
+    data: Judged, name: str, judged: Sequence[int], taught: Sequence[Taught], rows: Sequence[int], config: TuningConfig
+) -> list[list[int]]:
+    """Fine-tune a fresh encoder, embed every passage again, search."""
+    embedder = load_embedder(name)
+    if not isinstance(embedder, SentenceEmbedder):
+        raise SystemExit("Only a sentence-transformers encoder can be fine-tuned; leave --fine-tune out.")
+    texts = [passage_text(passage) for passage in data.collection.passages]
+    triples = []
+    for row, item in zip(judged, taught, strict=True):
+        for right in item.right:
+            cosines = data.vectors @ data.asked[row]
+            cosines[[id for id in item.right if id != right]] = -1.0
+            wrong = hard_negatives(cosines, right, rejected=item.wrong, count=1)
+            triples.append(Triple(item.text, texts[right], tuple(texts[id] for id in wrong)))
+    trained = fine_tune(embedder, triples, config=config)
+    index = index_of(data, trained.encode(texts))
+    asked = [data.collection.questions[row] for row in rows]
+    return index.search_ids(asked, trained.encode(asked), k=30)
+
+
+def compare(name: str, before: list[NDArray[np.float64]], after: list[NDArray[np.float64]]) -> dict[str, Any]:
+    """Means over seeds, the relative gain, and its 95 % interval by resampling questions within seeds."""
+    chance, found = np.random.default_rng(0), {}
+    for column, metric in enumerate(("recall_at_5", "ndcg_at_10")):
+        gains = []
+        for _ in range(RESAMPLES):
+            picks = [chance.integers(0, len(one), len(one)) for one in before]
+            old = np.concatenate([one[pick, column] for one, pick in zip(before, picks, strict=True)]).mean()
+            new = np.concatenate([one[pick, column] for one, pick in zip(after, picks, strict=True)]).mean()
+            gains.append(new / old - 1)
+        old, new = (float(np.concatenate(side)[:, column].mean()) for side in (before, after))
+        found[metric] = {
+            "before": round(old, 4), "after": round(new, 4), "relative": round(new / old - 1, 4),
+            "interval": [round(float(value), 4) for value in np.quantile(gains, (0.025, 0.975))],
+        }  # fmt: skip
+    return {"way": name, **found}
+
+
+def measure(data: Judged, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    index = index_of(data, data.vectors)
+    scores: dict[str, list[NDArray[np.float64]]] = {}
+
+    def keep(way: str, rows: Sequence[int], ranked: list[list[int]]) -> None:
+        scores.setdefault(way, []).append(figures_of(data, rows, ranked))
+
+    for seed in arguments.seeds:
+        judged, rows, taught = draw(
+            data, half=arguments.half, pairs=arguments.pairs, per_question=arguments.per_question, seed=seed
+        )
+        texts = [data.collection.questions[row] for row in rows]
+        keep("nothing", rows, index.search_ids(texts, data.asked[rows], k=30))
+        keep("memory", rows, with_memory(data, index, judged, taught, rows))
+        forced, chosen, choice = adapted(data, index, taught, data.asked[judged], rows, seed)
+        keep("adapter", rows, forced)
+        keep("what validation chose", rows, chosen)
+        if arguments.fine_tune:
+            config = TuningConfig(epochs=arguments.epochs, learning_rate=arguments.rate, seed=seed)
+            keep("fine-tuned encoder", rows, tuned(data, arguments.embedder, judged, taught, rows, config))
+        pairs = sum(len(item.right) for item in taught)
+        print(
+            f"{data.collection.name} seed {seed}: {len(judged)} questions with {pairs} pairs judged, {len(rows)} unseen. {choice.sentence}",
+            flush=True,
+        )
+    return [compare(way, scores["nothing"], found) for way, found in scores.items() if way != "nothing"]
+
+
+def load(arguments: argparse.Namespace, embedder: Embedder) -> list[Judged]:
+    found = []
+    if arguments.feedback:
+        found.append(feedback_collection(arguments.feedback, embedder))
+    if arguments.corpus and arguments.questions:
+        collection = graded_collection(arguments.corpus, arguments.questions, embedder)
+        found.append((collection, [[] for _ in collection.questions]))
+    return [
+        Judged(
+            collection, rejected, encode(embedder, [passage_text(passage) for passage in collection.passages], arguments.cache),
+            encode(embedder, collection.questions, arguments.cache), embedder,
+        )
+        for collection, rejected in found
+    ]  # fmt: skip
+
+
+def encode(embedder: Embedder, texts: list[str], cache: Path | None) -> NDArray[np.float32]:
+    """The texts' vectors, read from ``cache`` when an earlier run left them there."""
+    if cache is None:
+        return embedder.encode(texts)
+    place = cache / f"{hashlib.sha256(json.dumps([embedder.identity, texts]).encode()).hexdigest()[:24]}.npy"
+    if not place.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(place, embedder.encode(texts), allow_pickle=False)
+    found: NDArray[np.float32] = np.load(place, allow_pickle=False)
+    return found
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--feedback", type=Path, help="questions with rated passages, JSON lines")
+    parser.add_argument("--corpus", type=Path, help="documents, JSON lines")
+    parser.add_argument("--questions", type=Path, help="graded questions on --corpus, JSON lines")
+    parser.add_argument("--embedder", default="minilm")
+    parser.add_argument("--pairs", type=int, default=200, help="judged (question, right passage) pairs")
+    parser.add_argument("--per-question", type=int, default=3)
+    parser.add_argument("--half", choices=("development", "measured"), default="measured")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--fine-tune", action="store_true", help="also fine-tune the encoder: minutes for each seed")
+    parser.add_argument("--epochs", type=float, default=TuningConfig.epochs)
+    parser.add_argument("--rate", type=float, default=TuningConfig.learning_rate)
+    parser.add_argument("--cache", type=Path, help="folder that keeps the plain embedder's vectors from run to run")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="end with one line of figures")
+    arguments = parser.parse_args()
+    if not arguments.feedback and not (arguments.corpus and arguments.questions):
+        parser.error("give --feedback, or --corpus with --questions")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    embedder = load_embedder(arguments.embedder)
+    set_threads(arguments.threads)
+    figures = {data.collection.name: measure(data, arguments) for data in load(arguments, embedder)}
+    for name, ways in figures.items():
+        for way in ways:
+            print(name, json.dumps(way), flush=True)
+    if arguments.json:
+        print(
+            json.dumps({"half": arguments.half, "pairs": arguments.pairs, "seeds": arguments.seeds, "figures": figures})
+        )
+
+
+if __name__ == "__main__":
+    main()
