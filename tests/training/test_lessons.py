@@ -49,6 +49,17 @@ def test_a_variation_asks_the_same_and_keeps_answer_weight_and_label() -> None:
     assert rows == [row for row in learning_rows(LABELLED, Lessons(variations=5)) if row.kind == "variation"]
 
 
+def test_a_small_weight_pulls_less_than_a_large_one_whatever_else_is_in_the_batch(answerer: Any) -> None:
+    def loss(*examples: Example) -> float:
+        batch = answerer.collate(answerer.encode(examples))
+        return float(answerer.loss(answerer.model, batch).item())
+
+    half, other = LABELLED[0], OLD[0]
+    alone = loss(dataclasses.replace(half, weight=1.0))
+    assert loss(half) == pytest.approx(alone / 2, rel=1e-3)
+    assert loss(half, other) == pytest.approx((alone / 2 + loss(other)) / 2, rel=1e-3)
+
+
 def test_practice_hides_what_recurs_in_the_corpus_and_points_at_where_it_still_stands() -> None:
     rows = practice_rows(CORPUS)
     assert rows

@@ -51,7 +51,9 @@ def _result(project_id: int, number: int) -> dict[str, Any]:
     iteration, project = service.iteration_or_404(project_id, number), db.session.get_one(Project, project_id)
     candidate = service.candidate_of(iteration)
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
-    counts = iteration.dataset.counts if iteration.dataset else {}
+    counts = dict(iteration.dataset.counts) if iteration.dataset else {}
+    if not lessons.lessons_of(iteration).rehearsal:
+        counts["rehearsal"] = 0
     return {
         "iteration": number, "candidate": candidate.number if candidate else None, "champion": champion.number if champion else None,
         "examples": {kind: counts.get(kind, 0) for kind in ("accept", "correct", "negative", "rehearsal")},

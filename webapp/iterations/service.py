@@ -11,6 +11,7 @@ from training.types import FitConfig
 from webapp import home
 from webapp.audit import record
 from webapp.errors import Invalid, NotFound
+from webapp.iterations.lessons import switched_on
 from webapp.iterations.readiness import find_problem, newest_label
 from webapp.jobs import service as job_service
 from webapp.models import ACTIVE_JOB_STATES, EvaluationRow, Iteration, Job, Project, Release, db
@@ -35,7 +36,7 @@ def start(session: Session, project: Project, *, person: Any, reason: str = "") 
     fit = FitConfig(epochs=settings.epochs, method=settings.method, seed=settings.seed)
     iteration = Iteration(
         project_id=project.id, number=number, job_id=job.id, base=project.base, seed=settings.seed,
-        config={"fit": asdict(fit), "task": project.task, "reason": reason, "newest_label": newest_label(project.id), "answerer": uuid.uuid4().hex},
+        config={"fit": asdict(fit), "lessons": asdict(switched_on(settings)), "task": project.task, "reason": reason, "newest_label": newest_label(project.id), "answerer": uuid.uuid4().hex},
         path=home.relative(home.iteration_folder(project.id, number)), started_by_id=person.id if person is not None else None,
     )  # fmt: skip
     session.add(iteration)

@@ -13,7 +13,12 @@ from webapp.reordering import request_order
 
 METHODS = ("full", "lora")
 STRATEGIES = ("random", "uncertain", "diverse", "uncertain_diverse", "worst_slice", "newest")
-LESSON_CHOICES = {"rehearsal": ("on", "off"), "rejects": ("off", "on"), "preferences": PREFERENCES, "warm_up": ("off", "on")}
+LESSON_CHOICES = {
+    "rehearsal": ("on", "off"),
+    "rejects": ("off", "on"),
+    "preferences": PREFERENCES,
+    "warm_up": ("off", "on"),
+}
 CHOICES = {"method": METHODS, "strategy": STRATEGIES, "learn_retriever": ("off", "on"), **LESSON_CHOICES}
 
 
@@ -36,9 +41,14 @@ class ProjectSettings:
     )
     rehearsal: str = setting("on", 0, 0, "on mixes starting data of the base model in, so that it does not forget.")
     variations: int = setting(0, 0, 8, "Other ways to ask each labelled question that are learned too; 0 adds none.")
-    rejects: str = setting("off", 0, 0, "on pushes the model gently away from answers called wrong without a correction.")
+    rejects: str = setting(
+        "off", 0, 0, "on pushes the model gently away from answers called wrong without a correction."
+    )
     preferences: str = setting(
-        "off", 0, 0, "dpo: models that write learn corrections over what they replaced, if validation says that it helps."
+        "off",
+        0,
+        0,
+        "dpo: models that write learn corrections over what they replaced, if validation says that it helps.",
     )
     warm_up: str = setting("off", 0, 0, "on practises on the corpus itself, with phrases hidden, before the labels.")
     blind: float = setting(0.1, 0.0, 1.0, "Share of questions served without the model's answer; 0 serves none so.")
