@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_kit import DOCUMENTS, add_candidate, build_served
+from serving_kit import DOCUMENTS, add_candidate, build_served, flip_bit
 
 from webapp import cli
 from webapp.cli import COMMANDS
 from webapp.cli.common import opened
 from webapp.db import write
 from webapp.home import absolute
+from webapp.projects.service import project_by_name
+from webapp.releases.service import champion_of
 from webapp.settings import Settings
 
 
@@ -135,11 +137,6 @@ def test_releases_are_promoted_and_rolled_back(shell: Shell, tmp_path: Path) -> 
 
 
 def test_the_doctor_names_what_is_wrong_and_the_command_that_mends_it(shell: Shell, tmp_path: Path) -> None:
-    from serving_kit import flip_bit
-
-    from webapp.home import absolute
-    from webapp.releases.service import champion_of
-
     with opened(Settings(home=shell.home)):
         champion = champion_of(build_served(tmp_path, name="Served"))
         assert champion is not None
@@ -154,7 +151,12 @@ def test_the_doctor_names_what_is_wrong_and_the_command_that_mends_it(shell: She
     flip_bit(folder, ".safetensors")
     _, out, _ = shell.run("doctor", "--json")
     damaged = next(check for check in json.loads(out)["checks"] if check["name"] == "release of Served")
-    assert (damaged["ok"], damaged["mend"]) == (False, 'errata rollback "Served"')
+    assert (damaged["ok"], damaged["mend"]) == (False, 'errata index "Served"')
+    assert shell.json("index", "Served")["release"] == 2
+    _, out, _ = shell.run("doctor", "--json")
+    assert next(check for check in json.loads(out)["checks"] if check["name"] == "release of Served")["ok"]
+    assert shell.json("ask", "Served", "Are dogs allowed?")["release"] == 2
+    assert shell.json("index", "Served")["release"] == 2  # whole again, so nothing is copied
 
 
 def test_a_backup_restores_to_an_empty_home_and_answers(
@@ -194,6 +196,26 @@ def test_a_truncated_release_is_not_promoted(shell: Shell, tmp_path: Path) -> No
     assert "not whole" in shell.refusal("promote", "Served", code=1)
 
 
+def test_every_byte_is_checked_before_a_person_puts_a_release_in_service(shell: Shell, tmp_path: Path) -> None:
+    with opened(Settings(home=shell.home)):
+        project = build_served(tmp_path, name="Served")
+        candidate = add_candidate(project)
+        flip_bit(absolute(candidate.answerer_path), ".safetensors")
+    shell.capsys.readouterr()
+    assert "errata restore" in shell.refusal("promote", "Served", code=1)
+    with opened(Settings(home=shell.home)):
+        found = champion_of(project_by_name("Served"))
+        assert found is not None
+        assert found.number == 1
+        whole = add_candidate(project_by_name("Served"), number=3)
+        assert whole.index is not None
+        flip_bit(absolute(whole.index.path), ".npy")
+    assert 'errata index "Served"' in shell.refusal("promote", "Served", "3", code=1)
+    assert shell.json("index", "Served")["release"] == 4
+    assert shell.json("promote", "Served", "3") == {"champion": 5, "previous": 4}  # with the index of today
+    assert shell.json("ask", "Served", "Are dogs allowed?")["release"] == 5
+
+
 def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Path) -> None:
     """The release that their answers belong to has no model of its own."""
     row = {"question": "When?", "verdict": "correct", "text": "nine", "person": "Ben", "shown_answer": "ten"}
@@ -204,8 +226,6 @@ def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Pa
 
 
 def test_a_damaged_backup_is_refused(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from serving_kit import flip_bit
-
     shell.json("project", "create", "Food")
     shell.json("backup", str(tmp_path / "copy"))
     assert "exists already" in shell.refusal("backup", str(tmp_path / "copy"), code=2)

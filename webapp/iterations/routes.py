@@ -18,7 +18,6 @@ from webapp.jobs import service as job_service
 from webapp.models import Iteration, Project
 from webapp.people.service import current_person, require
 from webapp.projects.service import project_or_404
-from webapp.releases.service import expect_champion
 
 bp = Blueprint("iterations", __name__)
 
@@ -140,7 +139,6 @@ def _decide(project_id: int, number: int, decide: Any) -> ResponseReturnValue:
         return _page(
             project, iteration, {"reason": "Say why in a few words; the reason is kept with the decision."}
         ), 400
-    with write() as session:
-        expect_champion(session, project, request.form.get("champion", type=int))
-        decide(session, project, iteration, person=current_person(), reason=reason[:2000])
+    expected = request.form.get("champion", type=int)
+    decide(project, iteration, person=current_person(), reason=reason[:2000], expected=expected)
     return redirect_to(url_for("iterations.show", project_id=project_id, number=number))

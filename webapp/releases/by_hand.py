@@ -7,9 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from training.tasks import get_task
+from webapp.db import write
 from webapp.jobs.service import enqueue
-from webapp.models import AuditEvent, Iteration, Job, Person, Project, Release, db
+from webapp.models import AuditEvent, CorpusIndex, Iteration, Job, Person, Project, Release, db
 from webapp.releases import service
+from webapp.releases.mending import refuse_damaged
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,14 @@ class Line:
     reason: str
 
 
+@dataclass(frozen=True)
+class Change:
+    """``release`` is in service now, ``previous`` was before."""
+
+    release: Release
+    previous: Release | None
+
+
 def request_answers(session: Session, project: Project) -> None:
     """Answer the queue ahead of time; a job that has not begun yet will see the new release or questions as well."""
     waiting = (Job.project_id == project.id, Job.kind == "predict", Job.state == "queued")
@@ -31,15 +41,68 @@ def request_answers(session: Session, project: Project) -> None:
 
 
 def promote(session: Session, project: Project, release: Release, *, person: Any, reason: str) -> Release | None:
+    """Put this very release in service; returns the previous one."""
     previous = service.promote(session, project, release, person=person, reason=reason)
     request_answers(session, project)
     return previous
 
 
-def rollback(session: Session, project: Project, *, person: Any, reason: str) -> Release | None:
-    previous = service.rollback(session, project, person=person, reason=reason)
-    request_answers(session, project)
-    return previous
+def promote_today(
+    project: Project, release: Release, *, person: Any, reason: str, expected: int | None = None
+) -> Change:
+    """Put ``release`` in service with the index of today: one made before the last import would not know what came since.
+
+    Every byte is checked before anything is locked. ``expected`` is the champion's number the person saw. Raises :class:`Damaged`
+    naming the command that mends it, :class:`Stale` when another champion came between.
+    """
+    index = _newest_index(project) if release.index_id is not None else None
+    refuse_damaged(release, index)
+    with write() as session:
+        service.expect_champion(session, project, expected)
+        chosen = release if index is None else _with_index(session, project, release, index)
+        return Change(chosen, promote(session, project, chosen, person=person, reason=reason))
+
+
+def promote_as_it_was(
+    project: Project, release: Release, *, person: Any, reason: str, expected: int | None = None
+) -> Change:
+    """Put ``release`` in service as it once was, its index included; checked like :func:`promote_today`."""
+    refuse_damaged(release, release.index)
+    with write() as session:
+        service.expect_champion(session, project, expected)
+        return Change(release, promote(session, project, release, person=person, reason=reason))
+
+
+def roll_back(project: Project, *, person: Any, reason: str, expected: int | None = None) -> Change:
+    """Put back what was in service before, as it was; twice brings back where one was."""
+    before = service.release_before(db.session(), project)
+    return promote_as_it_was(project, before, person=person, reason=reason, expected=expected)
+
+
+def _newest_index(project: Project) -> CorpusIndex | None:
+    query = select(CorpusIndex).where(CorpusIndex.project_id == project.id)
+    return db.session.scalar(query.order_by(CorpusIndex.id.desc()).limit(1))
+
+
+def _with_index(session: Session, project: Project, release: Release, index: CorpusIndex) -> Release:
+    """The release itself when it has that index, else the one of the same model that has it, else a new one."""
+    if release.index_id == index.id:
+        return release
+    same = select(Release).where(
+        Release.project_id == project.id,
+        Release.answerer_sha256 == release.answerer_sha256,
+        Release.index_id == index.id,
+        Release.retriever_sha256.is_not_distinct_from(release.retriever_sha256),
+    )
+    found = session.scalar(same.order_by(Release.id.desc()).limit(1))
+    if found is not None:
+        return found
+    return service.create_release(
+        session, project, answerer_path=release.answerer_path, answerer_sha256=release.answerer_sha256, index=index,
+        iteration=session.get(Iteration, release.iteration_id) if release.iteration_id else None, parent=release,
+        retriever=service.retriever_of(release, index), reason=f"Release {release.number} with the index of today",
+        metrics=release.metrics,
+    )  # fmt: skip
 
 
 def describe(project: Project) -> list[Line]:

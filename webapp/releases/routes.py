@@ -3,7 +3,6 @@
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.db import write
 from webapp.htmx import redirect_to, render
 from webapp.models import db
 from webapp.people.service import current_person, require
@@ -24,6 +23,11 @@ def index(project_id: int) -> ResponseReturnValue:
     )  # fmt: skip
 
 
+def _expected() -> int | None:
+    """The champion's number the form was made for."""
+    return request.form.get("champion", type=int)
+
+
 def _reason(default: str) -> str:
     return " ".join(request.form.get("reason", "").split())[:2000] or default
 
@@ -33,9 +37,9 @@ def _reason(default: str) -> str:
 def promote(project_id: int, number: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     release = service.release_or_404(project, number)
-    with write() as session:
-        service.expect_champion(session, project, request.form.get("champion", type=int))
-        by_hand.promote(session, project, release, person=current_person(), reason=_reason("Promoted by hand."))
+    by_hand.promote_today(
+        project, release, person=current_person(), reason=_reason("Promoted by hand."), expected=_expected()
+    )
     return redirect_to(url_for("releases.index", project_id=project.id))
 
 
@@ -43,7 +47,5 @@ def promote(project_id: int, number: int) -> ResponseReturnValue:
 @require("engineer")
 def rollback(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
-    with write() as session:
-        service.expect_champion(session, project, request.form.get("champion", type=int))
-        by_hand.rollback(session, project, person=current_person(), reason=_reason("Rolled back by hand."))
+    by_hand.roll_back(project, person=current_person(), reason=_reason("Rolled back by hand."), expected=_expected())
     return redirect_to(url_for("releases.index", project_id=project.id))
