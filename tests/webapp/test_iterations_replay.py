@@ -9,15 +9,20 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import func, select
 
+from retriever.types import Hit
 from tests.webapp import toy_loop
+from training.tasks import get_task
+from training.types import Prediction, QuestionRow
 from webapp import home
 from webapp.cli.learning import replay as replay_command
 from webapp.db import write
 from webapp.errors import Invalid
 from webapp.iterations.replay import Plan, replay
 from webapp.iterations.replay_curve import draw, line_of
+from webapp.iterations.replay_player import Pool, decide
 from webapp.models import Iteration, Label, Person, Question, db
 from webapp.projects import settings as project_settings
+from webapp.releases.serving import Answered
 from webapp.settings import Settings
 
 
@@ -90,6 +95,27 @@ def test_the_player_rejects_the_passage_where_no_right_one_was_retrieved_and_say
     assert second.reject_reason == "wrong_passage"
     assert third.verdict == ("accept" if third.answer.text.strip(" .") == "Tolo" else "correct")
     assert third.text.strip(" .") == "Tolo"
+
+
+GOLD = "one two three four five six seven eight nine ten eleven twelve"
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "expected"),
+    [
+        (GOLD.removesuffix(" twelve"), 7, "accept"),  # F1 0.96
+        (GOLD.removesuffix(" ten eleven twelve"), 7, "correct"),  # F1 0.86
+        (GOLD.removesuffix(" ten eleven twelve"), 8, "wrong_passage"),
+    ],
+)
+def test_the_player_accepts_at_nine_tenths_and_judges_the_passage_below_it(said: str, found: int, expected: str):
+    row = QuestionRow("1", "Which numbers?", GOLD, ((GOLD, 0),))
+    pool = Pool({"sha": row}, {"sha": {7}}, Person(id=3))
+    prediction = Prediction(said, True, 0.5, 0.5, -1.0, said, passage=0)
+    answered = Answered((Hit(found, 1, 0.5, 0.5, None, ()),), prediction, 0.0, 0.0)
+    decided = decide(Question(id=2, sha256="sha"), 4, answered, pool, get_task("qa"))
+    assert (decided.reject_reason or decided.verdict, decided.answer_id) == (expected, 4)
+    assert (decided.text, decided.passage_id) == ((GOLD, 7) if expected == "correct" else ("", None))
 
 
 def marks_file(path: Path, questions: list[str], *, rounds: int) -> Path:

@@ -66,7 +66,7 @@ def label_more(project: Project, pool: Pool, loaded: LoadedRelease, count: int, 
         with write() as session:
             row = session.get_one(Question, question.id)
             answer = store_answer(session, row, loaded.files.release_id, answers[question.id])
-            label_service.submit(session, _decide(row, answer.id, answers[question.id], pool, get_task(project.task)))
+            label_service.submit(session, decide(row, answer.id, answers[question.id], pool, get_task(project.task)))
 
 
 def _unlabelled(project: Project, pool: Pool) -> dict[int, Question]:
@@ -113,7 +113,7 @@ def _candidate(question: Question, answered: Answered | None) -> strategies.Cand
     return strategies.Candidate(question.id, question.text, said.score, slice_name)
 
 
-def _decide(question: Question, answer_id: int, answered: Answered, pool: Pool, task: Task) -> Submission:
+def decide(question: Question, answer_id: int, answered: Answered, pool: Pool, task: Task) -> Submission:
     row = pool.rows[question.sha256]
     right = [hit.passage for hit in answered.hits if hit.passage in pool.relevant.get(question.sha256, ())]
     decision: dict[str, Any]
