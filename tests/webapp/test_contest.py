@@ -1,23 +1,28 @@
 """Champion and candidate side by side: what a real iteration with a tiny model leaves in the tables."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from tests.webapp import toy_loop
+from tests.webapp.evaluated import promote_row
 from training.metrics import token_f1
 from training.split import split_of
 from webapp.db import write
 from webapp.home import absolute
+from webapp.iterations import jobs
 from webapp.iterations.asked import find_ranks, look_up, rank_figures
 from webapp.iterations.contest import candidate_files, load_pair
 from webapp.iterations.effect import labels_to_measure
 from webapp.iterations.latency import TIMES, measure_latency
 from webapp.models import Dataset, EvaluationRow, LabelEffect, Person, Project, Release, db
 from webapp.projects import settings as project_settings
+from webapp.releases.service import champion_of, create_release
 from webapp.releases.serving import describe, load_release
 
 
@@ -68,6 +73,38 @@ def test_an_iteration_stores_ranks_blame_and_what_became_of_every_label(toy: Pro
     newest = labels_to_measure(toy, dataset, at_most=3)
     assert [one.row.label for one in newest] == sorted((effect.label_id for effect in effects), reverse=True)[:3]
     assert labels_to_measure(toy, dataset, at_most=0) == []
+
+
+def test_a_candidate_better_than_a_model_no_longer_in_service_waits_for_a_person(
+    toy: Project, person: Person, monkeypatch: pytest.MonkeyPatch
+):
+    kept = jobs.publish
+
+    def after_another(context: Any, project: Project, iteration: Any, *, comparison: Any, **values: Any) -> None:
+        """Somebody puts another release into service between the comparison and the last transaction."""
+        first = champion_of(project)
+        assert first is not None
+        with write() as session:
+            other = create_release(
+                session,
+                project,
+                answerer_path=first.answerer_path,
+                answerer_sha256="f" * 64,
+                index=first.index,
+                reason="x",
+            )
+        promote_row(project, other.number)
+        gate = replace(comparison.gate, decision="promote")
+        kept(context, project, iteration, comparison=replace(comparison, gate=gate), **values)
+
+    monkeypatch.setattr(jobs, "publish", after_another)
+    iteration, job = toy_loop.train(toy, person)
+    assert job.state == "succeeded", job.error
+    assert (iteration.gate or {})["decision"] == "ask"
+    assert "Release 2 was put into service after the comparison began" in (iteration.gate or {})["reasons"][1]
+    champion = champion_of(toy)
+    assert champion is not None
+    assert champion.number == 2
 
 
 def test_the_rank_is_that_of_the_first_passage_that_answers(toy: Project):

@@ -163,3 +163,11 @@ def test_a_slow_candidate_asks_only_when_it_is_surely_slow_and_noticeably():
 def test_a_doubt_never_turns_a_held_candidate_into_a_question():
     worse = (BETTER[1], BETTER[0])
     assert with_evidence(Evidence(latency=Latency(0.1, 0.3, 20, 1.5, 2.0)), worse).decision == "hold"
+
+
+def test_a_candidate_compared_with_another_model_than_the_one_in_service_asks():
+    decision = decide(*BETTER, metric="f1", names=NAMES, guards={})
+    assert decision.unless(4).decision == "ask"
+    assert "Release 4 was put into service after the comparison began" in decision.unless(4).reasons[1]
+    held = decide(*BETTER[::-1], metric="f1", names=NAMES, guards={})
+    assert held.unless(4) == held

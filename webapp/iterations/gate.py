@@ -6,7 +6,7 @@ Hold when any of the first three fails. Ask an engineer when the primary metric 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from training.bootstrap import Interval, paired_interval, questions_needed
@@ -76,6 +76,15 @@ class Gate:
     watched: tuple[Judgement, ...] = ()
     refused: Refused | None = None
     latency: Latency | None = None
+
+    def unless(self, number: int) -> "Gate":
+        """The same when another release, ``number``, went into service after the comparison: it promotes nothing by itself."""
+        if self.decision != "promote":
+            return self
+        said = (
+            f"Release {number} was put into service after the comparison began, so an engineer decides between the two."
+        )
+        return replace(self, decision="ask", reasons=(self.reasons[0], said, *self.reasons[1:]))
 
     def to_json(self) -> dict[str, Any]:
         return {

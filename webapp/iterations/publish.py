@@ -1,5 +1,6 @@
 """What an iteration leaves behind, in one transaction: the candidate release, the figures, and its promotion when the gate says so."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,17 @@ def publish(
             iteration=iteration, parent=champion, reason=f"Iteration {iteration.number}", metrics=comparison.after.metrics,
             retriever=retriever,
         )  # fmt: skip
-        store_figures(session, iteration, comparison)
-        # Another answerer may have gone into service since the comparison: then a person decides.
         compared = session.get(Release, iteration.champion_id) if iteration.champion_id else None
         was_compared = champion is None or (
             compared is not None
             and compared.answerer_sha256 == champion.answerer_sha256
             and compared.retriever_sha256 == champion.retriever_sha256
         )
-        if comparison.gate.decision == "promote" and was_compared:
-            by_hand.promote(session, project, candidate, person=None, reason=comparison.gate.reasons[0])
+        # Another model may have gone into service since the comparison: then a person decides.
+        gate = comparison.gate if was_compared or champion is None else comparison.gate.unless(champion.number)
+        store_figures(session, iteration, replace(comparison, gate=gate))
+        if gate.decision == "promote":
+            by_hand.promote(session, project, candidate, person=None, reason=gate.reasons[0])
 
 
 def promote_by_hand(
