@@ -76,6 +76,7 @@ def _build(
     answerer: Any, models: tuple[Any, Any], pairs: Sequence[dict[str, str]], arguments: Any, *, report: Report
 ) -> Any:
     import datasets
+    from huggingface_hub import constants
     from transformers import PrinterCallback, TrainerCallback
     from trl.trainer.dpo_trainer import DPOTrainer
 
@@ -89,6 +90,8 @@ def _build(
                 f"Preferences: step {state.global_step} of {state.max_steps}",
             )
 
+    # TRL's trainers tell the hub that they were used; nothing of ours leaves the machine.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     datasets.disable_progress_bars()
     trainer = DPOTrainer(
         model=models[0], ref_model=models[1], args=arguments, train_dataset=datasets.Dataset.from_list(list(pairs)),

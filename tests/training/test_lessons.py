@@ -10,7 +10,7 @@ import toys
 from training.answerers import load_answerer
 from training.bootstrap import Interval
 from training.lessons import Lessons, Material, count_rows, learning_rows, practice_rows
-from training.preferences import LEAST_PAIRS, usable_pairs
+from training.preferences import LEAST_PAIRS, prefer, usable_pairs
 from training.stages import Judge, learn
 from training.tasks import get_task, qa
 from training.types import Example, FitConfig, Gold, Prediction, Preference, Target, TrainingError
@@ -178,6 +178,21 @@ def test_a_preference_pass_makes_the_preferred_answers_likelier_than_the_others(
     material = Material(preferences=preferences(2 * LEAST_PAIRS))
     run(preferring, tmp_path / "preferring", Lessons(preferences="dpo"), material, judge=judge(SURE))
     assert margin(preferring) > margin(plain) + 0.01
+
+
+def test_no_word_of_a_preference_pass_leaves_the_machine(answerer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+    from huggingface_hub.utils import _telemetry
+
+    sent: list[str] = []
+    monkeypatch.setattr(constants, "is_offline_mode", lambda: False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+    monkeypatch.setattr(_telemetry, "_start_telemetry_thread", lambda: sent.append("started"))
+    monkeypatch.delenv("CI", raising=False)
+    pairs = usable_pairs(answerer, preferences(LEAST_PAIRS))
+    told = prefer(answerer, pairs, rate=1e-3, config=CONFIG, report=lambda *_: None)
+    assert told["steps"] == 2
+    assert sent == []
 
 
 def test_why_there_was_no_preference_pass_is_said(answerer: Any, tiny_span: Path, tmp_path: Path) -> None:
