@@ -9,8 +9,10 @@ from tests.conftest import sign_in_as
 from tests.webapp.evaluated import add_effect, add_row, make_iteration, promote_row, use_label
 from tests.webapp.labelled import Labelled, decide, make_labelled
 from webapp.db import write
+from webapp.errors import Stale
 from webapp.models import AuditEvent, Label, Person, Project, db
-from webapp.releases.service import champion_of
+from webapp.releases import by_hand
+from webapp.releases.service import champion_of, release_or_404
 
 
 @pytest.fixture
@@ -167,3 +169,16 @@ def test_a_person_who_saw_the_champion_of_now_can_decide(client: FlaskClient, la
     answer = client.post(f"/p/{labelled.project.id}/iterations/1/hold", data={"reason": "Wait.", "champion": "1"})
     assert answer.status_code == 303
     decide(labelled.questions["skip"], labelled.person, "accept", version=1)  # labelling goes on
+
+
+def test_the_second_is_told_also_when_the_first_decides_while_files_are_checked(
+    app: Flask, labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+):
+    make_iteration(labelled.project, 1)
+    make_iteration(labelled.project, 2)
+    monkeypatch.setattr(by_hand, "refuse_damaged", lambda *_: promote_row(labelled.project, 3))
+    chosen = release_or_404(labelled.project, 2)
+    for promote in (by_hand.promote_today, by_hand.promote_as_it_was):
+        promote_row(labelled.project, 1)
+        with pytest.raises(Stale, match="Release 3 was put into service"):
+            promote(labelled.project, chosen, person=labelled.person, reason="Mine.", expected=1)

@@ -55,6 +55,7 @@ def promote_today(
     Every byte is checked before anything is locked. ``expected`` is the champion's number the person saw. Raises :class:`Damaged`
     naming the command that mends it, :class:`Stale` when another champion came between.
     """
+    _expect_by_now(project, expected)
     index = _newest_index(project) if release.index_id is not None else None
     refuse_damaged(release, index)
     with write() as session:
@@ -67,6 +68,7 @@ def promote_as_it_was(
     project: Project, release: Release, *, person: Any, reason: str, expected: int | None = None
 ) -> Change:
     """Put ``release`` in service as it once was, its index included; checked like :func:`promote_today`."""
+    _expect_by_now(project, expected)
     refuse_damaged(release, release.index)
     with write() as session:
         service.expect_champion(session, project, expected)
@@ -75,8 +77,15 @@ def promote_as_it_was(
 
 def roll_back(project: Project, *, person: Any, reason: str, expected: int | None = None) -> Change:
     """Put back what was in service before, as it was; twice brings back where one was."""
+    _expect_by_now(project, expected)
     before = service.release_before(db.session(), project)
     return promote_as_it_was(project, before, person=person, reason=reason, expected=expected)
+
+
+def _expect_by_now(project: Project, expected: int | None) -> None:
+    """Who comes second is told before long work begins; the transaction that decides looks once more."""
+    service.expect_champion(db.session(), project, expected)
+    db.session.rollback()  # nothing stays locked meanwhile
 
 
 def _newest_index(project: Project) -> CorpusIndex | None:
