@@ -225,6 +225,29 @@ def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Pa
     assert shell.json("backup", str(tmp_path / "copy"))["artefacts"] == 0
 
 
+def test_a_backup_brings_back_the_settings_and_curves_of_iterations(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from webapp.models import Iteration, Job
+
+    path = "projects/1/iterations/1"
+    shell.json("project", "create", "Food")
+    with opened(Settings(home=shell.home)), write() as session:
+        session.add(Job(id=1, project_id=1, kind="train", state="succeeded"))
+        session.flush()
+        session.add(Iteration(project_id=1, number=1, job_id=1, base="starter", path=path))
+    (shell.home / path / "checkpoints").mkdir(parents=True)
+    for name in ("config.json", "log.jsonl", "checkpoints/large.safetensors"):
+        (shell.home / path / name).write_text(name)
+    shell.json("backup", str(tmp_path / "copy"))
+    monkeypatch.setenv("ERRATA_HOME", str(tmp_path / "new"))
+    shell.json("restore", str(tmp_path / "copy"))
+    restored = tmp_path / "new" / path
+    assert (restored / "log.jsonl").read_text() == "log.jsonl"
+    assert (restored / "config.json").read_text() == "config.json"
+    assert not (restored / "checkpoints").exists()
+
+
 def test_a_damaged_backup_is_refused(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shell.json("project", "create", "Food")
     shell.json("backup", str(tmp_path / "copy"))

@@ -11,14 +11,16 @@ from training.artefact import manifest_sha256, read_manifest, verify, writing
 from webapp.db import copy_database
 from webapp.errors import Damaged, Invalid
 from webapp.migrate import current_revision
-from webapp.models import CorpusIndex, Dataset, Release, db
+from webapp.models import CorpusIndex, Dataset, Iteration, Release, db
 
 KIND = "backup"
 DATABASE = "errata.sqlite3"
+RECORDS = ("config.json", "log.jsonl")
 
 
 def create_backup(home: Path, target: Path) -> dict[str, Any]:
-    """A copy of the database as it is now and of every artefact its rows point at, hashed. Labelling goes on meanwhile."""
+    """A copy of the database as it is now, of every artefact its rows point at and of what iterations wrote down, hashed. Labelling
+    goes on meanwhile."""
     if db.engine.dialect.name != "sqlite":
         raise Invalid("With PostgreSQL, back up the database with pg_dump and copy the projects folder beside it.")
     if target.exists():
@@ -26,9 +28,11 @@ def create_backup(home: Path, target: Path) -> dict[str, Any]:
     about = {"schema": current_revision()}
     with writing(target, kind=KIND, about=about) as folder:
         copy_database(home / DATABASE, folder / DATABASE)
-        paths = _artefact_paths(folder / DATABASE)
+        paths = _paths(folder / DATABASE, Release.answerer_path, Release.retriever_path, CorpusIndex.path, Dataset.path)
         for path in paths:
             _copy_artefact(home / path, folder / path)
+        for path in _paths(folder / DATABASE, Iteration.path):
+            _copy_records(home / path, folder / path)
     manifest = read_manifest(target)
     size = sum(facts["size"] for facts in manifest["files"].values())
     return {
@@ -40,12 +44,11 @@ def create_backup(home: Path, target: Path) -> dict[str, Any]:
     }
 
 
-def _artefact_paths(database: Path) -> list[str]:
+def _paths(database: Path, *columns: Any) -> list[str]:
     """What the copied database points at, so that rows and files are of one moment."""
     engine = sqlalchemy.create_engine(f"sqlite:///{database}")
     with engine.connect() as connection:
-        queries = (select(Release.answerer_path), select(CorpusIndex.path), select(Dataset.path))
-        paths = {path for query in queries for path in connection.scalars(query)}
+        paths = {path for column in columns for path in connection.scalars(select(column))}
     engine.dispose()
     return sorted(path for path in paths if path and not Path(path).is_absolute())  # imported labels name no model
 
@@ -55,6 +58,14 @@ def _copy_artefact(source: Path, target: Path) -> None:
         return  # an old release whose files were cleared away; its row still tells what it was
     verify(source)
     shutil.copytree(source, target)
+
+
+def _copy_records(source: Path, target: Path) -> None:
+    """An iteration's settings and curves; its checkpoints are of use only while it runs."""
+    for name in RECORDS:
+        if (source / name).is_file():
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target / name)
 
 
 def restore_backup(source: Path, home: Path) -> dict[str, Any]:
