@@ -15,6 +15,7 @@ import hashlib
 import json
 import random
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,12 +185,34 @@ def compare(name: str, before: list[NDArray[np.float64]], after: list[NDArray[np
     return {"way": name, **found}
 
 
+def time_memory(data: Judged, index: HybridIndex) -> dict[str, float]:
+    """Median seconds from one more label, on top of all others, to the ranking that it changed: embedding it and a like question included."""
+    questions, ids = data.collection.questions, index.ids
+    remembered = [Remembered(row, text, (ids[row % len(ids)],)) for row, text in enumerate(questions)]
+    known = Memory.empty().with_remembered(remembered, encode=lambda texts: data.asked[: len(texts)])
+    times = []
+    for number, text in enumerate(questions[:20]):
+        label = Remembered(len(remembered) + number, f"{text} Please say.", (ids[-1],))
+        began = time.perf_counter()
+        memory = known.with_remembered([*remembered, label], encode=data.embedder.encode)
+        asked = data.embedder.encode([f"{text} Please tell."])
+        hits = index.search_many([text], asked, k=5, lifts=memory.recall(asked))[0]
+        times.append(time.perf_counter() - began)
+        assert any(hit.lift_label == label.label for hit in hits)
+    return {"remembered": len(remembered), "seconds": round(statistics.median(times), 4)}
+
+
 def measure(data: Judged, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     index = index_of(data, data.vectors)
+    print(
+        f"{data.collection.name}: one more label moves the ranking, {json.dumps(time_memory(data, index))}", flush=True
+    )
     scores: dict[str, list[NDArray[np.float64]]] = {}
 
     def keep(way: str, rows: Sequence[int], ranked: list[list[int]]) -> None:
         scores.setdefault(way, []).append(figures_of(data, rows, ranked))
+        recall, gain = scores[way][-1].mean(axis=0)
+        print(f"{data.collection.name} seed {seed}, {way}: recall@5 {recall:.4f}, nDCG@10 {gain:.4f}", flush=True)
 
     for seed in arguments.seeds:
         judged, rows, taught = draw(

@@ -14,7 +14,7 @@ THRESHOLD = 0.70
 """Cosine of two questions' embeddings from which one speaks for the other; docs/measurements.md says how it was chosen."""
 FULL_AT = 0.95
 """Cosine from which two questions count as one: the remembered passage then comes first whatever else was found."""
-STEEPNESS = 3
+STEEPNESS = 6
 """Two questions have their right passage in common about one time in ten at a cosine of 0.75, one in two at 0.87: a steep rise."""
 NEIGHBOURS = 8
 
