@@ -12,6 +12,7 @@ from webapp.db import write
 from webapp.errors import Busy, Invalid
 from webapp.htmx import redirect_to, render
 from webapp.iterations import charts, pages, progress, publish, service, trigger
+from webapp.iterations.advice import advise
 from webapp.iterations.blame import BLAMES
 from webapp.iterations.readiness import assess
 from webapp.jobs import service as job_service
@@ -45,6 +46,7 @@ def _index_page(project: Project, problem: str = "") -> Response:
     return render(
         "iterations/index.html", "iterations", project=project, readiness=assess(project), problem=problem, lines=lines,
         running=service.running_iteration(project.id), has_evaluations=any(line.decision for line in lines),
+        advice=advise(project),
     )  # fmt: skip
 
 

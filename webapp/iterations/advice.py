@@ -1,0 +1,86 @@
+"""Whether more labels still help: what the last quarter of them moved, read from the stored evaluations of two iterations.
+
+The newest iteration's candidate is compared with that of the latest iteration which had at most three quarters of its labels, on the
+fixed test questions both were asked. Both learned from the base model on all labels of their time, so what differs is the labels.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from training.bootstrap import Interval, paired_interval
+from training.tasks import get_task
+from webapp.models import DatasetLabel, EvaluationRow, Iteration, Project, db
+
+QUARTER = 0.75
+LITTLE = 0.01  # a gain that surely stays below this is little
+FEWEST_QUESTIONS = 20
+
+
+@dataclass(frozen=True)
+class Advice:
+    """``verdict``: keep, stop or unsure."""
+
+    verdict: str
+    sentence: str
+
+
+def advise(project: Project) -> Advice | None:
+    """None before an iteration has been evaluated."""
+    evaluated = _evaluated(project)
+    if not evaluated:
+        return None
+    newest, labels = evaluated[0]
+    earlier = next(((one, count) for one, count in evaluated[1:] if 0 < count <= QUARTER * labels), None)
+    if earlier is None:
+        return Advice("unsure", (
+            "What the last labels were worth cannot be told yet: that takes an earlier iteration with at most three quarters of "
+            f"the {labels:,} labels that iteration {newest.number} used."
+        ))  # fmt: skip
+    before, after = _scores(project, earlier[0]), _scores(project, newest)
+    both = sorted(before.keys() & after.keys())
+    interval = paired_interval([before[one] for one in both], [after[one] for one in both], seed=newest.seed)
+    return Advice(_verdict(interval), _sentence(interval, (earlier[0].number, earlier[1]), (newest.number, labels)))
+
+
+def _evaluated(project: Project) -> list[tuple[Iteration, int]]:
+    """The iterations with stored evaluations and how many labels each had in all, the newest first."""
+    labels = (
+        select(func.count(DatasetLabel.label_id.distinct())).where(DatasetLabel.dataset_id == Iteration.dataset_id).scalar_subquery()
+    )  # fmt: skip
+    query = select(Iteration, labels).where(
+        Iteration.project_id == project.id,
+        select(EvaluationRow.id).where(EvaluationRow.iteration_id == Iteration.id).exists(),
+    )
+    return [(iteration, count or 0) for iteration, count in db.session.execute(query.order_by(Iteration.number.desc()))]
+
+
+def _scores(project: Project, iteration: Iteration) -> dict[int, float]:
+    """Question -> the candidate's score on it, on the fixed test part."""
+    metric = get_task(project.task).PRIMARY_METRIC
+    query = select(EvaluationRow.question_id, EvaluationRow.after).where(
+        EvaluationRow.iteration_id == iteration.id, EvaluationRow.split == "fixed"
+    )
+    return {question: float(scores[metric]) for question, scores in db.session.execute(query) if metric in scores}
+
+
+def _verdict(interval: Interval) -> str:
+    if interval.n < FEWEST_QUESTIONS:
+        return "unsure"
+    return "keep" if interval.low > 0 else "stop" if interval.high < LITTLE else "unsure"
+
+
+def _sentence(interval: Interval, earlier: tuple[int, int], newest: tuple[int, int]) -> str:
+    moved = (
+        f"From iteration {earlier[0]} ({earlier[1]:,} labels) to iteration {newest[0]} ({newest[1]:,} labels) the score went "
+        f"{100 * interval.difference:+.1f} points on {interval.n} test questions both were asked"
+    )
+    if interval.n < FEWEST_QUESTIONS:
+        return f"{moved}: too few to tell whether more labels help; {FEWEST_QUESTIONS} are the least."
+    moved += f" (95 % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f})."
+    meanings = {
+        "keep": "Labels still help: keep labelling.",
+        "stop": "More labels of this kind move little: stop, or change which questions are served.",
+        "unsure": "Whether more labels help cannot be told from this.",
+    }
+    return f"{moved} {meanings[_verdict(interval)]}"
