@@ -1,4 +1,4 @@
-"""What 200 judged pairs are worth to the retriever on questions that it has not seen: nothing learned, memory, adapter, fine-tuning.
+"""What 200 judged pairs are worth to the retriever on questions that it has not seen: memory, adapter, what validation chooses.
 
     python benchmarks/retriever_learning.py --feedback feedbackqa.jsonl --json
     python benchmarks/retriever_learning.py --corpus docs.jsonl --questions queries.jsonl --seeds 0 1 2 --json
@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from retrieve import Collection, graded_collection, read_lines, set_threads, split_documents
 
-from retriever.embedder import Embedder, SentenceEmbedder, load_embedder
+from retriever.embedder import Embedder, load_embedder
 from retriever.evaluate import ndcg, recall_at
-from retriever.finetuning import Triple, TuningConfig, fine_tune, hard_negatives
 from retriever.index import HybridIndex, passage_text
 from retriever.learning import OPTIONS, Choice, Taught, _School, choose
 from retriever.memory import Memory, Remembered
@@ -146,27 +145,6 @@ def adapted(
     return forced, index.search_ids(texts, choice.adapter.apply(vectors), k=30, words_weight=weight), choice
 
 
-def tuned(
-    data: Judged, name: str, judged: Sequence[int], taught: Sequence[Taught], rows: Sequence[int], config: TuningConfig
-) -> list[list[int]]:
-    """Fine-tune a fresh encoder, embed every passage again, search."""
-    embedder = load_embedder(name)
-    if not isinstance(embedder, SentenceEmbedder):
-        raise SystemExit("Only a sentence-transformers encoder can be fine-tuned; leave --fine-tune out.")
-    texts = [passage_text(passage) for passage in data.collection.passages]
-    triples = []
-    for row, item in zip(judged, taught, strict=True):
-        for right in item.right:
-            cosines = data.vectors @ data.asked[row]
-            cosines[[id for id in item.right if id != right]] = -1.0
-            wrong = hard_negatives(cosines, right, rejected=item.wrong, count=1)
-            triples.append(Triple(item.text, texts[right], tuple(texts[id] for id in wrong)))
-    trained = fine_tune(embedder, triples, config=config)
-    index = index_of(data, trained.encode(texts))
-    asked = [data.collection.questions[row] for row in rows]
-    return index.search_ids(asked, trained.encode(asked), k=30)
-
-
 def compare(name: str, before: list[NDArray[np.float64]], after: list[NDArray[np.float64]]) -> dict[str, Any]:
     """Means over seeds, the relative gain, and its 95 % interval by resampling questions within seeds."""
     chance, found = np.random.default_rng(0), {}
@@ -221,17 +199,17 @@ def measure(data: Judged, arguments: argparse.Namespace) -> list[dict[str, Any]]
         texts = [data.collection.questions[row] for row in rows]
         keep("nothing", rows, index.search_ids(texts, data.asked[rows], k=30))
         keep("memory", rows, with_memory(data, index, judged, taught, rows))
-        forced, chosen, choice = adapted(data, index, taught, data.asked[judged], rows, seed)
-        keep("adapter", rows, forced)
-        keep("what validation chose", rows, chosen)
-        if arguments.fine_tune:
-            config = TuningConfig(epochs=arguments.epochs, learning_rate=arguments.rate, seed=seed)
-            keep("fine-tuned encoder", rows, tuned(data, arguments.embedder, judged, taught, rows, config))
         pairs = sum(len(item.right) for item in taught)
         print(
-            f"{data.collection.name} seed {seed}: {len(judged)} questions with {pairs} pairs judged, {len(rows)} unseen. {choice.sentence}",
+            f"{data.collection.name} seed {seed}: {len(judged)} questions with {pairs} pairs judged, {len(rows)} unseen.",
             flush=True,
         )
+        if arguments.memory_only:
+            continue
+        forced, chosen, choice = adapted(data, index, taught, data.asked[judged], rows, seed)
+        print(choice.sentence, flush=True)
+        keep("adapter", rows, forced)
+        keep("what validation chose", rows, chosen)
     return [compare(way, scores["nothing"], found) for way, found in scores.items() if way != "nothing"]
 
 
@@ -273,9 +251,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--per-question", type=int, default=3)
     parser.add_argument("--half", choices=("development", "measured"), default="measured")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--fine-tune", action="store_true", help="also fine-tune the encoder: minutes for each seed")
-    parser.add_argument("--epochs", type=float, default=TuningConfig.epochs)
-    parser.add_argument("--rate", type=float, default=TuningConfig.learning_rate)
+    parser.add_argument("--memory-only", action="store_true", help="train nothing")
     parser.add_argument("--cache", type=Path, help="folder that keeps the plain embedder's vectors from run to run")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="end with one line of figures")

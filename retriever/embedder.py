@@ -58,11 +58,6 @@ class SentenceEmbedder:
         self.max_tokens = int(model.max_seq_length or 512)
         self.dimension = int(model.get_embedding_dimension() or 0)
 
-    @property
-    def model(self) -> "SentenceTransformer":
-        """The model itself, for training."""
-        return self._model
-
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text).ids)
 
