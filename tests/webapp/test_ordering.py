@@ -1,5 +1,6 @@
 """The queue in the order of the project's strategy, as people are served it."""
 
+import json
 from pathlib import Path
 
 from flask import Flask
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from tests.webapp.queue_rows import add_question, decide, set_project, take
 from webapp.ask import ordering
+from webapp.corpus.importing import import_file
 from webapp.db import write
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue, job_or_404
@@ -93,6 +95,22 @@ def test_a_question_imported_later_waits_behind_the_ordered_ones_until_the_next_
     late = add_question(project, "Did this come late?")
     assert ordering.is_anything_unordered(project.id)
     assert served(client, project, 5) == [*questions[::-1], late]
+
+
+def test_questions_with_known_answers_wait_behind_all_others(
+    client: FlaskClient, project: Project, tmp_path: Path
+) -> None:
+    rows = [{"question": f"Known {n}?", "context": "It is red.", "answers": ["red"]} for n in range(2)]
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_file(tmp_path / "gold.jsonl", project=project, kind="gold")
+    gold = list(db.session.scalars(select(Question.id).order_by(Question.id)))
+    set_project(project, strategy="newest", blind=0)
+    questions = add_questions(project)
+    assert served(client, project, 1) == questions[:1]
+    run_waiting(project, "order")
+    late = add_question(project, "Did this come late?")
+    last = served(client, project, 6)[-3:]
+    assert (last[0], set(last[1:])) == (late, set(gold))
 
 
 def test_the_worst_slice_of_the_last_evaluation_is_served_first(

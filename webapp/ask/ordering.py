@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from training.tasks import get_task
 from training.types import TrainingError
 from webapp.ask import strategies
+from webapp.corpus.gold import LAST_IN_QUEUE
 from webapp.db import write
 from webapp.jobs.context import JobContext
 from webapp.models import Answer, EvaluationRow, Iteration, Label, Project, Question, Release, db
@@ -20,6 +21,7 @@ from webapp.projects import settings as project_settings
 
 NOT_ORDERED = 0.0  # the priority a question is imported with; ordered ones lie between this and ORDERED_FROM
 ORDERED_FROM = -0.5
+GOLD_FROM = 0.5  # gold questions, whose answers are known, stand behind all others
 BATCH = 500  # short transactions: people go on labelling meanwhile
 LABELLED_SEEN = 500
 
@@ -38,7 +40,7 @@ def run_order(context: JobContext) -> dict[str, Any]:
 
 def is_anything_unordered(project_id: int) -> bool:
     query = select(Question.id).where(
-        Question.project_id == project_id, Question.state == "open", Question.priority == NOT_ORDERED
+        Question.project_id == project_id, Question.state == "open", Question.priority.in_((NOT_ORDERED, LAST_IN_QUEUE))
     )
     return db.session.scalar(query.limit(1)) is not None
 
@@ -52,15 +54,21 @@ def order_queue(project: Project, *, embed: strategies.Embed | None, guard: Call
         labelled=_labelled(project.id) if "diverse" in settings.strategy else (),
         slice_scores=slice_scores(project) if settings.strategy == "worst_slice" else None,
     )  # fmt: skip
+    gold = set(db.session.scalars(select(Question.id).where(*_in_queue(project.id), Question.source == "gold")))
+    wanted = _spread([one for one in ranked if one not in gold], ORDERED_FROM, NOT_ORDERED)
+    wanted += _spread([one for one in ranked if one in gold], GOLD_FROM, LAST_IN_QUEUE)
     db.session.rollback()
-    step = (NOT_ORDERED - ORDERED_FROM) / max(len(ranked), 1)
-    wanted = [(question, ORDERED_FROM + rank * step) for rank, question in enumerate(ranked)]
     rows = [{"question": question, "place": place} for question, place in wanted if places.get(question) != place]
     for first in range(0, len(rows), BATCH):
         with write() as session:
             guard(session)
             session.connection().execute(_RANK, rows[first : first + BATCH])
     return len(ranked)
+
+
+def _spread(ranked: list[int], start: float, end: float) -> list[tuple[int, float]]:
+    step = (end - start) / max(len(ranked), 1)
+    return [(question, start + rank * step) for rank, question in enumerate(ranked)]
 
 
 def _in_queue(project_id: int) -> tuple[Any, ...]:

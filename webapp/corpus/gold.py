@@ -25,6 +25,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "is_impossible": ("is_impossible", "impossible", "unanswerable"),
 }
 REQUIRED = ("question", "answers")
+LAST_IN_QUEUE = 1.0  # their answers are known: people label what nobody knows first
 TRUE_WORDS = ("1", "true", "yes")
 
 
@@ -134,6 +135,7 @@ def store(session: Session, project: Project, items: list[Item]) -> Stored:
 def _row(project: Project, item: Item) -> dict[str, Any]:
     return {
         "project_id": project.id, "external_id": item.id, "text": item.text, "sha256": item.sha256, "source": "gold", "gold": item.gold,
+        "priority": LAST_IN_QUEUE,
     }  # fmt: skip
 
 
