@@ -129,6 +129,20 @@ def test_calibration_does_not_refuse_everything() -> None:
     assert any(qa.decide(each, threshold).answerable for each in predictions)
 
 
+def test_calibration_on_few_questions_stays_near_the_threshold_known_from_many() -> None:
+    # One right answer at 0.4 and one wrong one at 0.5: the best threshold is a matter of chance.
+    golds = [gold("right")] * 10 + [gold()] * 5
+    scores = (0.4, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.97, 0.98, 0.99)
+    predictions = [prediction("right", score) for score in scores]
+    predictions += [prediction("x", score) for score in (0.05, 0.1, 0.2, 0.3, 0.9)]
+    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.35)
+    assert qa.choose_threshold(predictions, golds, near=0.34) == pytest.approx(0.35)
+    assert qa.choose_threshold(predictions, golds, near=0.9) == pytest.approx(0.91)
+    many_times = (predictions * 40, golds * 40)
+    assert qa.choose_threshold(*many_times, near=0.99) < 0.95
+    assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")], near=0.3) == 0.3
+
+
 def test_calibration_without_both_classes_stays_in_the_middle() -> None:
     assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")]) == 0.5
     assert qa.choose_threshold([], []) == 0.5

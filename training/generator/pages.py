@@ -35,10 +35,14 @@ class Page:
     other_stated: tuple[str, ...] = ()
 
 
+def choose_domain(random: Random) -> Domain:
+    """Restaurants foremost."""
+    return RESTAURANT if random.random() < RESTAURANT_SHARE else random.choice(PLACES)
+
+
 def make_place(random: Random, split: str, domain: Domain | None = None) -> Place:
     """A new place whose made-up words all belong to ``split``; restaurants foremost unless ``domain`` says which."""
-    if domain is None:
-        domain = RESTAURANT if random.random() < RESTAURANT_SHARE else random.choice(PLACES)
+    domain = domain or choose_domain(random)
     name = random.choice(domain.names).format(w=names.coin(random, split))
     facts = {
         family.key: MAKERS[family.value](random, split) if family.value else random.choice(("Yes", "No"))
@@ -101,15 +105,15 @@ def compose(
     return " ".join(sentences)
 
 
-def write_contrast_page(random: Random, split: str, *, most: int) -> Page:
-    """A short page without small talk: up to ``most`` facts of one place and, in three of four pages, of another of its sort.
+def write_contrast_page(random: Random, split: str, domain: Domain | None = None, *, most: int) -> Page:
+    """A short page without small talk: up to ``most`` facts of one place and, in nine of ten pages, of another of its sort.
 
     The other mostly tells of the same things, so that only the name in a question says which of two answers is right.
     """
-    place = make_place(random, split)
+    place = make_place(random, split, domain)
     families = random.sample(place.domain.families, random.randint(1, most))
     parts, other, aside = [(family, place) for family in families], None, []
-    if random.random() < 0.75:
+    if random.random() < 0.9:
         other = make_place(random, split, place.domain)
         pool = families if random.random() < 0.8 else list(place.domain.families)
         aside = random.sample(pool, random.randint(1, min(len(pool), most)))
@@ -128,7 +132,8 @@ def write_page(random: Random, split: str, domain: Domain | None = None) -> Page
     One page in sixteen goes on about a third place, which makes it long; nothing is asked of that one.
     """
     place = make_place(random, split, domain)
-    families = random.sample(place.domain.families, random.choice((2, 3, 3, 4, 4, 5, 5, 6, 6, 7)))
+    wanted = random.choice((2, 3, 3, 4, 4, 5, 5, 6, 6, 7))
+    families = random.sample(place.domain.families, min(wanted, len(place.domain.families)))
     other: Place | None = None
     aside: tuple[Family, ...] = ()
     if random.random() < 0.35:

@@ -47,6 +47,12 @@ _PARKING = (
 _ANCHORS = "church|station|town hall|theatre|old mill|harbour|school|post office|swimming pool|stadium|market hall|brewery|bridge|cinema".split(
     "|"
 )
+_SPOTS = (
+    "behind the shed|under the stairs|next to the fountain|in front of the kiosk|on the second floor|at the back of the yard|"
+    "beside the big tree|in the hall under the clock|by the side door|on the bench along the wall|in the cellar|at the end of {s}|"
+    "along {s}|in the passage to {s}|opposite the bakery|between the two gates|on the roof|near the statue|in the tent|"
+    "across from the pharmacy|in the corner by the stove|under the arch|behind the {a}|opposite the {a}|in the garden of the {a}"
+).split("|")
 _FEATURES = (
     "a tiled stove|a glass ceiling|red velvet curtains|a wall of old clocks|long wooden tables|a painted dome|a spiral staircase|"
     "a stone fireplace|a row of lemon trees|green leather chairs|a copper bar|stained-glass windows|a pond with carp|a grand piano"
@@ -108,6 +114,28 @@ def _parking(random: Random, split: str) -> str:
     )
 
 
+def _spot(random: Random, split: str) -> str:
+    street = names.street(random, split).lstrip("0123456789 ")
+    return random.choice(_SPOTS).format(a=random.choice(_ANCHORS), s=street)
+
+
+OPEN_VALUES = (
+    "dish",
+    "person",
+    "street",
+    "feature",
+    "topic",
+    "number",
+    "year",
+    "price",
+    "day",
+    "goods",
+    "cuisine",
+    "spot",
+    "loan",
+)
+"""The makers that open families draw from."""
+
 MAKERS: dict[str, Callable[[Random, str], str]] = {
     "morning": lambda random, split: _clock(random, 6, 12),
     "evening": lambda random, split: "midnight" if random.random() < 0.08 else _clock(random, 17, 23),
@@ -123,6 +151,7 @@ MAKERS: dict[str, Callable[[Random, str], str]] = {
     "service": _one(_SERVICE),
     "payment": _some(_PAY),
     "parking": _parking,
+    "spot": _spot,
     "feature": _one(_FEATURES),
     "goods": _several(_GOODS),
     "topic": _one(_TOPICS),

@@ -13,7 +13,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from training.generator import names
-from training.generator.pages import write_contrast_page, write_page
+from training.generator.open_families import open_domain
+from training.generator.pages import choose_domain, write_contrast_page, write_page
 from training.generator.rows import ask_page, to_examples
 from training.recipes.packed import Packed, collate, everything, loss, pack
 
@@ -40,13 +41,14 @@ class Plan:
     pages: int = 3  # a process and step
     questions: int = 12  # a page
     rows: int = 6  # of names to copy, a process and step
-    learning_rate: float = 5e-4
+    learning_rate: float = 4e-4
     copied: float = 0.9
     learned: float = 0.25
     warm_up: float = 0.04
     levels: tuple[int, ...] = (1, 3)
     until: tuple[float, ...] = (0.25, 0.4)
-    short: float = 0.4
+    short: float = 0.5
+    open: float = 0.4  # of all pages, with families that are never the same
     varied: float = 0.35  # of the questions, in wording, case or punctuation
     processes: int = 2
     seed: int = 7
@@ -71,10 +73,11 @@ def question_page(answerer: Any, random: Random, plan: Plan, level: int) -> Pack
     """A page of the level with its questions, encoded as the answerer encodes every training row."""
     while True:
         full = level >= len(plan.levels)
+        domain = open_domain(choose_domain(random), random) if random.random() < plan.open else None
         if full and random.random() >= plan.short:
-            page = write_page(random, "train")
+            page = write_page(random, "train", domain)
         else:
-            page = write_contrast_page(random, "train", most=plan.levels[-1 if full else level])
+            page = write_contrast_page(random, "train", domain, most=plan.levels[-1 if full else level])
         asked = ask_page(page, random, count=plan.questions, split="train", varied=plan.varied if full else 0.1)
         rows = answerer.encode(to_examples(page, asked))
         if len(rows) > 1:

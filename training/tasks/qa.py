@@ -36,6 +36,7 @@ NOT_ANSWERABLE = "not answerable"
 ESCAPE = "\\"
 RECOGNISED = 0.75
 MOST_F1_LOST = 0.02
+NOISE = 1.5
 
 
 def format(text: str, passage: str) -> str:
@@ -235,21 +236,26 @@ def _answerable_f1_at(
 
 
 def calibrate(answerer: Any, golds: Sequence[Gold]) -> float:
-    """Choose the answerable threshold on ``golds``, store it in the answerer's settings and return it."""
-    threshold = choose_threshold(predict(answerer, _inputs(golds)), golds)
+    """Choose the answerable threshold on ``golds``, near the one it has where they cannot tell, store it in the answerer's settings
+    and return it."""
+    near = answerer.settings.answerable_threshold
+    threshold = choose_threshold(predict(answerer, _inputs(golds)), golds, near=near)
     answerer.settings = answerer.settings.with_threshold(threshold)
     return threshold
 
 
-def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> float:
+def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold], *, near: float | None = None) -> float:
     """The threshold of highest overall F1 that recognises 75 % of the unanswerable at most 2 points of answerable F1 below its
     best. Where none does, overall F1 would often refuse everything: then both classes count alike. With one class only, the
     middle, as nothing can be learned about it.
+
+    With ``near``, the threshold closest to it among those at most :data:`NOISE` questions worse than the best: thirty validation
+    questions say little, and a threshold that follows their noise has a model refuse what it knows.
     """
     each = score_each(predictions, golds)
     positives = [bool(metrics.accepted(gold.answers)) for gold in golds]
     if not golds or all(positives) or not any(positives):
-        return 0.5
+        return 0.5 if near is None else near
     rows = sorted(zip((_effective(p) for p in predictions), positives, each, strict=True), key=lambda row: row[0])
     candidates = _candidates(rows)
     best_f1 = max(f1 for _, f1, _ in candidates)
@@ -257,7 +263,11 @@ def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold]) -
     if not guarded:
         return max(candidates, key=lambda c: c[1] / max(best_f1, 1e-9) + c[2])[0]
     count, others = sum(positives), len(rows) - sum(positives)
-    return max(guarded, key=lambda c: c[1] * count + c[2] * others)[0]
+    right = {c: c[1] * count + c[2] * others for c in guarded}
+    if near is None:
+        return max(guarded, key=right.__getitem__)[0]
+    good = [c for c in guarded if right[c] >= max(right.values()) - NOISE]
+    return min(good, key=lambda c: abs(c[0] - near))[0]
 
 
 def _candidates(rows: Sequence[tuple[float, bool, dict[str, float]]]) -> list[tuple[float, float, float]]:
