@@ -75,6 +75,9 @@ _LEASE = (
     )
     .returning(*_SERVED)
 )
+# SQLite finds the front and writes its lease under one lock, where the last two conditions only say again what the sub-select
+# found: without them no test fails there. PostgreSQL locks rows, not the table: a row that changed between the sub-select's snapshot
+# and its lock is judged by these conditions as it is then.
 _TAKE_FRONT = _LEASE.where(_question.id == _FRONT.scalar_subquery(), _question.state == "open", _is_free)
 _TAKE_THIS = _LEASE.where(
     _question.id == bindparam("question"),
@@ -104,11 +107,12 @@ def _served(row: Any) -> Served | None:
 
 def take_next(session: Session, project: Project, person: Any) -> Served | None:
     """The person's own unexpired lease, or the front of the queue leased to them; None when nothing is left for them."""
-    held = held_question(session, project, person)
+    reader = session.connection()
+    held = _served(reader.execute(_HELD, _who(project, person)).first())
     if held is not None:
         return held
     for _ in range(_TRIES):
-        taken = _served(session.execute(_TAKE_FRONT, _lease(project, person)).first())
+        taken = _served(reader.execute(_TAKE_FRONT, _lease(project, person)).first())
         if taken is not None or not is_any_left(session, project, person):
             return taken
     return None

@@ -32,14 +32,17 @@ _NEWEST = (
 _SUBMITTED = select(_label.id).where(_label.submission_id == bindparam("submission"))
 _KNOWN = select(_SUBMITTED.scalar_subquery(), _NEWEST.scalar_subquery())
 _question = Question.__table__.c
-_QUESTION = select(Question.__table__).where(_question.id == bindparam("question"))
+_QUESTION = select(
+    *(_question[name] for name in ("id", "project_id", "source", "round", "state")),
+    *(_question[name] for name in ("lease_person_id", "lease_token", "lease_expires_at")),
+).where(_question.id == bindparam("question"))
 _APPEND = Label.__table__.insert().returning(_label.id)
 _counted = (
     select(func.count())
     .where(
         _label.question_id == _question.id,
         _label.round == _question.round,
-        _label.verdict.not_in(("skip", "undo")),
+        _label.verdict.not_in(("undo",)),
         ~SUPERSEDED,
     )
     .scalar_subquery()
@@ -78,7 +81,7 @@ def newest_label(session: Session, question: Question | queue.Served, person_id:
 
 def _found(session: Session, query: Select[tuple[int]], values: dict[str, Any]) -> Label | None:
     """The label whose id ``query`` finds: mostly there is none, and no object is made."""
-    label_id = session.scalar(query, values)
+    label_id = session.connection().scalar(query, values)
     return session.get(Label, label_id) if label_id is not None else None
 
 

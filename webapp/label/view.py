@@ -24,10 +24,10 @@ _PASSAGE_COLUMNS = (
     _passage_table.text,
     _document.title,
     _document.external_id,
-    _document.deleted_at,
+    _document.deleted_at.is_not(None).label("is_gone"),
 )
 _ANSWER = (
-    select(_answer_table, _release.number)
+    select(*(column for column in _answer_table if column.name != "created_at"), _release.number)
     .join(Release.__table__, _release.id == _answer_table.release_id)
     .where(_answer_table.id == bindparam("answer"))
 )
@@ -118,7 +118,7 @@ def new_submission_id() -> str:
 
 def view_answer(session: Session, project: Project, answer_id: int) -> AnswerView:
     """What a page says about the stored answer."""
-    answer = session.execute(_ANSWER, {"answer": answer_id}).one()
+    answer = session.connection().execute(_ANSWER, {"answer": answer_id}).one()
     return AnswerView(
         id=answer.id, text=answer.text, answerable=answer.answerable, score=answer.score, release=answer.number,
         newer_release=_newer_release(session, project, answer.release_id), retrieval_s=answer.retrieval_s, answer_s=answer.answer_s,
@@ -141,7 +141,7 @@ def view_passages(
     With an ``answer_id`` and no ``answer``: the passages found for it, without a trace of what it says.
     """
     found_for = answer.id if answer is not None else answer_id
-    rows = list(session.execute(_SHOWN, {"answer": found_for})) if found_for is not None else []
+    rows = list(session.connection().execute(_SHOWN, {"answer": found_for})) if found_for is not None else []
     chosen = label.passage_id if label is not None else None
     if chosen is not None and chosen not in {row.id for row in rows}:
         extra = select(*_PASSAGE_COLUMNS).join(Document.__table__, _document.id == _passage_table.document_id)
@@ -166,6 +166,6 @@ def _passage(row: Any, answer: AnswerView | None, label: Label | None) -> Passag
     return PassageView(
         id=row.id, rank=fields.get("rank"), score=fields.get("score"), moved=_moved(fields.get("lift"), fields.get("lift_label_id")),
         title=row.title or row.external_id or f"Passage {row.id}",
-        is_used=is_used, is_gone=row.deleted_at is not None,
+        is_used=is_used, is_gone=bool(row.is_gone),
         pieces=cut(row.text, evidence=evidence, terms=fields.get("terms") or ()),
     )  # fmt: skip
