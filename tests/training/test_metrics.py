@@ -130,16 +130,13 @@ def test_calibration_does_not_refuse_everything() -> None:
 
 
 def test_calibration_on_few_questions_stays_near_the_threshold_known_from_many() -> None:
-    # One right answer at 0.4 and one wrong one at 0.5: the best threshold is a matter of chance.
+    # A single wrong answer at 0.9 says that 0.91 is best; the next threshold below, 0.6, is one question worse.
     golds = [gold("right")] * 10 + [gold()] * 5
-    scores = (0.4, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.97, 0.98, 0.99)
-    predictions = [prediction("right", score) for score in scores]
+    predictions = [prediction("right", 0.92 + i / 200) for i in range(10)]
     predictions += [prediction("x", score) for score in (0.05, 0.1, 0.2, 0.3, 0.9)]
-    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.35)
-    assert qa.choose_threshold(predictions, golds, near=0.34) == pytest.approx(0.35)
-    assert qa.choose_threshold(predictions, golds, near=0.9) == pytest.approx(0.91)
-    many_times = (predictions * 40, golds * 40)
-    assert qa.choose_threshold(*many_times, near=0.99) < 0.95
+    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.91)
+    assert qa.choose_threshold(predictions, golds, near=0.5) == pytest.approx(0.6)
+    assert qa.choose_threshold(predictions * 10, golds * 10, near=0.5) == pytest.approx(0.91)
     assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")], near=0.3) == 0.3
 
 
