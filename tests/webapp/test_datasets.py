@@ -79,6 +79,7 @@ def test_a_label_whose_document_was_deleted_still_teaches(labelled: Labelled):
     [
         ("no", "Nobody says no here.", None, 12), ("Rome", "in rome", None, 3), ("a", "b", None, None),
         ("x", "x and x", 6, 6), ("x", "x and x", 3, 0), ("", "x", None, None),
+        ("izmir", "In \u0130zmir.", None, 3), ("A\u00c9", "a\u00e9", None, 0),
     ],
 )  # fmt: skip
 def test_an_answer_is_located_as_a_whole_word(text: str, passage: str, start: int | None, found: int | None):

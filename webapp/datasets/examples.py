@@ -8,6 +8,10 @@ from training.types import Example, Gold, Preference, Target
 from webapp.datasets.decisions import Row
 
 
+_ODD = "\u0130\u0131\u017f\u212a"
+"""Letters that match a plain i, s or k where case is disregarded, though their lower case is another letter."""
+
+
 @dataclass(frozen=True)
 class Texts:
     """What rows point at: passage texts by id, the passage ids each answer was shown with, best first, and which of the passages
@@ -34,6 +38,9 @@ def locate(text: str, passage: str, start: int | None = None) -> int | None:
         return None
     if start is not None and passage[start : start + len(text)] == text:
         return start
+    # Most passages do not hold the text at all, and a search without regard to case is slow.
+    if text.isascii() and text.lower() not in passage.lower() and not any(odd in passage for odd in _ODD):
+        return None
     whole = rf"(?<!\w){re.escape(text)}(?!\w)"
     found = re.search(whole, passage) or re.search(whole, passage, re.IGNORECASE)
     return found.start() if found is not None and found.end() - found.start() == len(text) else None
