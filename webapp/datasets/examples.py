@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from training.types import Example, Gold, Preference, Target
 from webapp.datasets.decisions import Row
 
-
 _ODD = "\u0130\u0131\u017f\u212a"
 """Letters that match a plain i, s or k where case is disregarded, though their lower case is another letter."""
 
