@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from training.split import split_of
 
 REJECT_WEIGHT = -0.1
-"""Of an answer that is wrong, beside 1 for one that is right: small, as Li et al. 2022 found for feedback after deployment."""
+"""Of an answer that is wrong, beside 1 for one that is right: small, as in Gao et al. 2023, "Continually Improving Extractive QA via
+Human Feedback"."""
 REASONS = {
     "skip": "The question was skipped.",
     "wrong_answer": "A wrong answer without a correction, and no answer in words was shown with a passage: counted as a negative, but there is nothing to learn from.",
