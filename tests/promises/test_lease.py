@@ -31,6 +31,20 @@ def test_the_last_question_is_not_given_twice(client: FlaskClient, annotator: Fl
     assert "All done for now" in next_page(annotator, project)
 
 
+def test_the_question_of_another_is_not_leased_by_its_number(
+    client: FlaskClient, annotator: FlaskClient, project: Project
+) -> None:
+    add_queue(project, 1)
+    question, _ = take(client, project)
+    row = db.session.get_one(Question, question)
+    with write() as session:
+        assert not queue.lease_question(session, row, person_named("Ben"))
+        assert queue.lease_question(session, row, person_named("Ada"))  # one's own is renewed
+    expire_leases()
+    with write() as session:
+        assert queue.lease_question(session, row, person_named("Ben"))
+
+
 def test_asking_again_gives_the_question_one_holds(client: FlaskClient, project: Project) -> None:
     add_queue(project, 2)
     assert take(client, project)[0] == take(client, project)[0]
