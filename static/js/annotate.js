@@ -84,6 +84,7 @@
   function press(key) {
     if (key === "?") return $("#keys").showModal();
     if (key === "/") return $("#ask-text")?.focus();
+    if (key === "m") return window.errata.evidence.focusText();
     if (/^[1-9]$/.test(key)) {
       const article = document.querySelectorAll("[data-passage]")[Number(key) - 1];
       if (article) window.errata.evidence.choose(article, { toggle: true });
@@ -110,7 +111,7 @@
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.key.length !== 1) return;
-    if (!"aernpsu?/123456789".includes(event.key.toLowerCase())) return;
+    if (!"aernpsum?/123456789".includes(event.key.toLowerCase())) return;
     event.preventDefault();
     press(event.key.toLowerCase());
   });

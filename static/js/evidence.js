@@ -1,5 +1,6 @@
 /* Words dragged over in a passage become the answer and its evidence. Offsets count code points, as the server does; a string's own
-   indices here count UTF-16 units. Also: a click on a passage chooses it. */
+   indices here count UTF-16 units. Also: a click on a passage chooses it. By keyboard: a passage's text can be focused, Left and Right go from
+   word to word, with Shift they take more words in, Enter takes them, Escape lets go. */
 "use strict";
 
 (() => {
@@ -88,9 +89,80 @@
     document.dispatchEvent(new CustomEvent("errata:taken", { detail: letters.slice(...span).join("") }));
   }
 
+  /* By keyboard: which words are held, as [first, last] into the words of the passage; the one that moves is last. */
+
+  const WORDS = /[\p{L}\p{N}_]+(?:['’.,:-][\p{L}\p{N}_]+)*/gu; // don't, 9.30 and 1,200 are one word each
+  const held = new WeakMap();
+  const spoken = document.createElement("div"); // what is held, for those who hear the page
+  spoken.className = "visually-hidden";
+  spoken.setAttribute("role", "status");
+  spoken.id = "evidence-spoken";
+
+  function wordsOf(text) {
+    const whole = text.textContent;
+    let units = 0;
+    let letters = 0;
+    return [...whole.matchAll(WORDS)].map((found) => {
+      const start = letters + [...whole.slice(units, found.index)].length;
+      letters = start + [...found[0]].length;
+      units = found.index + found[0].length;
+      return [start, letters];
+    });
+  }
+
+  function hold(text, first, last) {
+    const words = wordsOf(text);
+    if (!words.length) return;
+    const [from, to] = [Math.min(first, last), Math.max(first, last)];
+    const range = rangeOf(text, words[from][0], words[to][1]);
+    held.set(text, [first, last]);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    spoken.textContent = range.toString();
+    const box = range.getBoundingClientRect();
+    if (box.top < 0 || box.bottom > innerHeight) scrollBy({ top: box.top - innerHeight / 2 });
+  }
+
+  function letGo(text) {
+    held.delete(text);
+    getSelection().removeAllRanges();
+    spoken.textContent = "";
+  }
+
+  function step(text, key, isMore) {
+    const end = wordsOf(text).length - 1;
+    const [first, last] = held.get(text) || [];
+    const targets = { ArrowRight: last === undefined ? 0 : Math.min(last + 1, end), ArrowLeft: Math.max((last ?? 1) - 1, 0), Home: 0, End: end };
+    hold(text, isMore && first !== undefined ? first : targets[key], targets[key]);
+  }
+
+  function focusText() {
+    const chosen = document.querySelector("[data-passage]:has(input:checked)") || document.querySelector("[data-passage]");
+    const text = chosen?.querySelector("[data-passage-text]");
+    text?.focus();
+    if (text && !held.has(text)) hold(text, 0, 0);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const text = event.target;
+    if (!text.matches?.("[data-passage-text]") || !form() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (["ArrowRight", "ArrowLeft", "Home", "End"].includes(event.key)) step(text, event.key, event.shiftKey);
+    else if (event.key === "Escape") letGo(text);
+    else if (event.key === "Enter" && held.has(text) && !event.repeat) {
+      take(text.closest("[data-passage]"), text, getSelection());
+      held.delete(text);
+      spoken.textContent = "";
+    } else return;
+    event.preventDefault();
+  });
+  document.addEventListener("DOMContentLoaded", () => document.body.append(spoken));
+
   let pressed = null;
   let takenAt = -Infinity; // times count from the page's own start: 0 would swallow a click in its first moments
-  document.addEventListener("pointerdown", (event) => { pressed = event.target.closest?.("[data-passage-text]") || null; });
+  document.addEventListener("pointerdown", (event) => {
+    pressed = event.target.closest?.("[data-passage-text]") || null;
+    if (pressed) held.delete(pressed); // the mouse selects for itself
+  });
   document.addEventListener("pointerup", (event) => {
     const selection = getSelection();
     const text = pressed;
@@ -111,5 +183,10 @@
     if (event.target.matches("[data-passage] input[type=radio]") && form() && form().elements.evidence_passage.value !== event.target.value) drop();
   });
 
-  window.errata.evidence = { refresh: quote, choose };
+  function refresh() {
+    for (const text of document.querySelectorAll("[data-passage-text]")) text.tabIndex = 0; // only where a script hears its keys
+    quote();
+  }
+
+  window.errata.evidence = { refresh, choose, focusText };
 })();

@@ -110,6 +110,36 @@ def test_dragging_over_words_takes_them_as_answer_and_evidence(
     assert text[label.start : label.end] == "turned us away"
 
 
+def test_words_of_a_passage_are_taken_by_keyboard_alone(site: Site, context: BrowserContext, project: Project) -> None:
+    release = add_release(project)
+    text = "Zoë 😀 wrote: they turned us away at 9.30 because of the dog."
+    question = add_question(project, "Are dogs allowed?")
+    add_answer(question, release, "Yes.", add_passages(project, "There is a car park.", text))
+    page = open_annotate(site, context, project)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Mark words in the chosen passage")
+    page.keyboard.press("Escape")
+    for key in ("2", "m"):
+        page.keyboard.press(key)
+    expect(page.locator("[data-passage-text]").nth(1)).to_be_focused()
+    expect(page.locator("#evidence-spoken")).to_have_text("Zoë")
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    expect(page.locator("#evidence-spoken")).to_have_text("turned us")
+    for key in ("Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    expect(page.locator("#evidence-spoken")).to_have_text("turned us away at 9.30")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_have_value("turned us away at 9.30")
+    expect(page.locator("#text")).to_be_focused()
+    expect(page.locator("[data-evidence]")).to_contain_text("turned us away at 9.30")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("All done for now").first).to_be_visible()
+    label = labels_of(project)[0]
+    assert (label.verdict, label.text) == ("correct", "turned us away at 9.30")
+    assert text[label.start : label.end] == "turned us away at 9.30"
+
+
 def drag_over(page: Page, words: str) -> None:
     find = """words => { const text = document.querySelector('[data-passage-text]');
       const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
