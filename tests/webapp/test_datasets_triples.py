@@ -83,3 +83,14 @@ def test_a_passage_that_left_the_corpus_is_neither_searched_for_nor_searched_aga
 def test_a_copy_of_the_right_passage_is_no_negative():
     texts = {**PASSAGES, 9: PASSAGES[8] + " "}
     assert found(judged(1, "correct", text="nine", passage=8), passages=texts).triple.negative_ids == (6, 5)
+
+
+def test_a_question_that_nothing_answers_has_no_right_passage_whatever_was_pointed_to():
+    assert (
+        triple(judged(1, "wrong_passage", passage=8, read_passage=6), judged(2, "unanswerable", read_passage=9)) is None
+    )
+
+
+def test_a_passage_that_somebody_else_thinks_right_is_no_negative():
+    result = found(judged(1, "wrong_passage", passage=9, read_passage=6), judged(2, "correct", passage=5))
+    assert (result.triple.positive_id, result.triple.negative_ids) == (5, (6,))
