@@ -28,11 +28,13 @@ from retrieve import Collection, graded_collection, read_lines, set_threads, spl
 from retriever.embedder import Embedder, load_embedder
 from retriever.evaluate import ndcg, recall_at
 from retriever.index import HybridIndex, passage_text
-from retriever.learning import OPTIONS, Choice, Taught, _School, choose
+from retriever.learning import OPTIONS, Choice, Taught, _School, choose, ranked_ids
 from retriever.memory import Memory, Remembered
 
 GRADES = {"Excellent": 2.0, "Acceptable": 1.0}
 RESAMPLES = 2000
+ADAPTER = next(option for option in OPTIONS if option.name == "an adapter")
+ECHO = next(option for option in OPTIONS if option.echo)
 
 
 @dataclass
@@ -136,13 +138,12 @@ def adapted(
     """The ranking by the adapter whether or not it is chosen, the one by what is chosen, and the choice."""
     texts, vectors = [data.collection.questions[row] for row in rows], data.asked[list(rows)]
     plain = index.search_ids(texts, vectors, k=30)
-    always = _School(index, taught, asked, seed=seed).train(OPTIONS[-2], range(len(taught)))
+    always = _School(index, taught, asked, seed=seed).train(ADAPTER, range(len(taught)))
     forced = index.search_ids(texts, always.apply(vectors), k=30)
     choice = choose(index, taught, asked, seed=seed)
     if choice.adapter is None:
         return forced, plain, choice
-    weight = choice.adapter.words_weight
-    return forced, index.search_ids(texts, choice.adapter.apply(vectors), k=30, words_weight=weight), choice
+    return forced, ranked_ids(index, choice.adapter, texts, vectors, k=30), choice
 
 
 def compare(name: str, before: list[NDArray[np.float64]], after: list[NDArray[np.float64]]) -> dict[str, Any]:
@@ -182,9 +183,11 @@ def time_memory(data: Judged, index: HybridIndex) -> dict[str, float]:
 
 def measure(data: Judged, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     index = index_of(data, data.vectors)
-    print(
-        f"{data.collection.name}: one more label moves the ranking, {json.dumps(time_memory(data, index))}", flush=True
-    )
+    if arguments.time:
+        print(
+            f"{data.collection.name}: one more label moves the ranking, {json.dumps(time_memory(data, index))}",
+            flush=True,
+        )
     scores: dict[str, list[NDArray[np.float64]]] = {}
 
     def keep(way: str, rows: Sequence[int], ranked: list[list[int]]) -> None:
@@ -204,7 +207,9 @@ def measure(data: Judged, arguments: argparse.Namespace) -> list[dict[str, Any]]
             f"{data.collection.name} seed {seed}: {len(judged)} questions with {pairs} pairs judged, {len(rows)} unseen.",
             flush=True,
         )
-        if arguments.memory_only:
+        aimed = index.echoed(texts, data.asked[rows], weight=ECHO.echo)
+        keep("second search, always", rows, index.search_ids(texts, aimed, k=30))
+        if arguments.untrained:
             continue
         forced, chosen, choice = adapted(data, index, taught, data.asked[judged], rows, seed)
         print(choice.sentence, flush=True)
@@ -251,7 +256,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--per-question", type=int, default=3)
     parser.add_argument("--half", choices=("development", "measured"), default="measured")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--memory-only", action="store_true", help="train nothing")
+    parser.add_argument("--time", action="store_true", help="also time how soon one more label moves a ranking")
+    parser.add_argument("--untrained", action="store_true", help="only the ways that train nothing")
     parser.add_argument("--cache", type=Path, help="folder that keeps the plain embedder's vectors from run to run")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="end with one line of figures")

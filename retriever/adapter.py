@@ -41,14 +41,23 @@ class Lesson:
 
 
 class Adapter:
-    """``question -> question + (question @ down) @ up``, made length 1 again; ``words_weight`` is BM25's share in the fusion."""
+    """``question -> question + (question @ down) @ up``, made length 1 again, and how its rankings are put together.
+
+    ``words_weight`` is BM25's share in the fusion; ``echo`` how much the first passages found say in a second search (0: there is none).
+    """
 
     def __init__(
-        self, down: NDArray[np.float32], up: NDArray[np.float32], *, embedder_identity: str, words_weight: float = 1.0
+        self,
+        down: NDArray[np.float32],
+        up: NDArray[np.float32],
+        *,
+        embedder_identity: str,
+        words_weight: float = 1.0,
+        echo: float = 0.0,
     ) -> None:
         self.down, self.up = down, up
         self.embedder_identity = embedder_identity
-        self.words_weight = words_weight
+        self.words_weight, self.echo = words_weight, echo
 
     @property
     def dimension(self) -> int:
@@ -65,7 +74,12 @@ class Adapter:
         from safetensors.numpy import save_file
 
         save_file({"down": np.ascontiguousarray(self.down), "up": np.ascontiguousarray(self.up)}, folder / WEIGHTS)
-        about = {"kind": "adapter", "embedder": self.embedder_identity, "words_weight": self.words_weight}
+        about = {
+            "kind": "adapter",
+            "embedder": self.embedder_identity,
+            "words_weight": self.words_weight,
+            "echo": self.echo,
+        }
         (folder / SETTINGS).write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
 
     @classmethod
@@ -77,16 +91,18 @@ class Adapter:
         try:
             about = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
             tensors = load_file(folder / WEIGHTS)
-            down, up, weight = tensors["down"], tensors["up"], float(about["words_weight"])
+            down, up = tensors["down"], tensors["up"]
+            weight, echo = float(about["words_weight"]), float(about["echo"])
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise RetrieverError(f"The retriever in {folder} cannot be read; restore it from a backup.") from error
         if about.get("embedder") != embedder_identity:
             raise RetrieverError(
                 f"The retriever in {folder} was trained for the embedder {about.get('embedder')}, not {embedder_identity}."
             )
-        if down.shape != up.T.shape or not (np.isfinite(down).all() and np.isfinite(up).all() and 0 <= weight <= 100):
+        is_finite = np.isfinite(down).all() and np.isfinite(up).all()
+        if down.shape != up.T.shape or not (is_finite and 0 <= weight <= 100 and 0 <= echo <= 100):
             raise RetrieverError(f"The retriever in {folder} is damaged; restore it from a backup.")
-        return cls(down, up, embedder_identity=embedder_identity, words_weight=weight)
+        return cls(down, up, embedder_identity=embedder_identity, words_weight=weight, echo=echo)
 
 
 def train_adapter(

@@ -16,6 +16,7 @@ from retriever.words import matching_words
 _FUSION = 60  # the constant of Cormack, Clarke and Büttcher (2009), who found results insensitive to it
 _DEPTH = 100  # how far down each ranking the fusion looks
 _MOST = 2 / (_FUSION + 1)  # the fused score of what is first in both rankings
+_ECHOED = 5  # passages of a first search that may speak in a second
 _NO_LIFT = Lift(0.0, 0)
 
 
@@ -174,6 +175,19 @@ class HybridIndex:
             by_words = dict(self.search_words(text, k=depth))
             ranked.append([id for id, _ in self._fuse(dense, by_words, {}, words_weight=words_weight)[:k]])
         return ranked
+
+    def echoed(
+        self, texts: Sequence[str], vectors: NDArray[np.float32], *, weight: float, words_weight: float = 1.0
+    ) -> NDArray[np.float32]:
+        """Question vectors moved towards the first passages found for them (Rocchio, 1971, without a judge), ``(n, d)`` of length 1."""
+        found = self.search_ids(texts, vectors, k=_ECHOED, words_weight=words_weight)
+        moved = np.array(vectors, dtype=np.float32)
+        for row, ids in enumerate(found):
+            shares = 1 / np.arange(1, len(ids) + 1, dtype=np.float32)
+            if len(ids):
+                moved[row] += weight * (shares / shares.sum()) @ self.vectors_of(ids)
+        norms = np.linalg.norm(moved, axis=1, keepdims=True)
+        return (moved / np.where(norms > 0, norms, 1.0)).astype(np.float32)
 
     def search_ids_by_vector(self, vectors: NDArray[np.float32], *, k: int) -> list[list[int]]:
         """For each of the vectors ``(n, d)`` the ids of its ``k`` nearest passages."""

@@ -33,6 +33,7 @@ class Option:
     name: str
     words_weight: float = 1.0
     config: AdapterConfig | None = None
+    echo: float = 0.0
 
 
 NOTHING = Option("nothing")
@@ -42,6 +43,7 @@ OPTIONS = (
     Option("words count twice", words_weight=2.0),
     Option("an adapter", config=AdapterConfig(keep=1.0)),
     Option("a freer adapter", config=AdapterConfig(keep=0.1)),
+    Option("a second search with what the first found", echo=0.5),
 )
 
 
@@ -143,7 +145,7 @@ class _School:
         identity, dimension = self.index.embedder_identity, self.vectors.shape[1]
         if option.config is None:
             down, up = np.zeros((dimension, 1), dtype=np.float32), np.zeros((1, dimension), dtype=np.float32)
-            return Adapter(down, up, embedder_identity=identity, words_weight=option.words_weight)
+            return Adapter(down, up, embedder_identity=identity, words_weight=option.words_weight, echo=option.echo)
         return train_adapter(
             self.vectors,
             self._passages,
@@ -160,14 +162,29 @@ class _School:
             hidden = set(held_out)
             rest = [row for row in range(len(self.taught)) if row not in hidden]
             adapter = self.train(option, rest)
-            ranked = self.index.search_ids(
-                [self.taught[row].text for row in held_out], adapter.apply(self.vectors[held_out]), k=DEPTH,
-                words_weight=option.words_weight,
-            )  # fmt: skip
+            texts = [self.taught[row].text for row in held_out]
+            ranked = ranked_ids(self.index, adapter, texts, self.vectors[held_out], k=DEPTH)
             for row, found in zip(held_out, ranked, strict=True):
                 right = self.taught[row].right
                 scores[row] = reciprocal_rank(found, right, k=DEPTH), hit_at(found, right, 5)
         return scores
+
+
+def ranked_ids(
+    index: HybridIndex, adapter: Adapter, texts: Sequence[str], vectors: NDArray[np.float32], *, k: int
+) -> list[list[int]]:
+    """The ids that the questions find by ``adapter``; ``vectors`` are as the embedder made them."""
+    return index.search_ids(texts, aim(index, adapter, texts, vectors), k=k, words_weight=adapter.words_weight)
+
+
+def aim(
+    index: HybridIndex, adapter: Adapter, texts: Sequence[str], vectors: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The vectors to search with: changed by ``adapter``, and moved towards what they find first when it has an echo."""
+    changed = adapter.apply(vectors)
+    if not adapter.echo:
+        return changed
+    return index.echoed(texts, changed, weight=adapter.echo, words_weight=adapter.words_weight)
 
 
 def _rows(ids: Sequence[int], place: dict[int, int]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import pytest
 from retriever.adapter import Adapter, AdapterConfig, Lesson, find_collapse, mark, train_adapter
 from retriever.embedder import HashEmbedder
 from retriever.index import HybridIndex, passage_text
-from retriever.learning import AT_LEAST, Option, Taught, choose
+from retriever.learning import AT_LEAST, Option, Taught, aim, choose, ranked_ids
 from retriever.types import Passage, RetrieverError
 
 EMBEDDER = HashEmbedder()
@@ -117,12 +117,13 @@ def trained() -> Adapter:
 
 def test_an_adapter_comes_back_from_disk_and_the_same_seed_gives_the_same_one(tmp_path: Path) -> None:
     adapter = trained()
+    adapter.echo = 0.25
     adapter.save(tmp_path)
     loaded = Adapter.load(tmp_path, embedder_identity=IDENTITY)
     vectors = EMBEDDER.encode(["Any vehicle?"])
     assert np.array_equal(loaded.apply(vectors), adapter.apply(vectors))
     assert np.array_equal(trained().apply(vectors), adapter.apply(vectors))
-    assert loaded.words_weight == 0.5
+    assert (loaded.words_weight, loaded.echo) == (0.5, 0.25)
     assert not np.allclose(adapter.apply(vectors), vectors)
 
 
@@ -138,3 +139,25 @@ def test_an_adapter_of_another_embedder_or_a_damaged_one_is_refused(tmp_path: Pa
     adapter.save(tmp_path)
     with pytest.raises(RetrieverError, match="damaged"):
         Adapter.load(tmp_path, embedder_identity=IDENTITY)
+
+
+def test_a_second_search_finds_what_only_the_first_passage_found_has_words_for() -> None:
+    texts = [
+        "Oysters come from the harbour market.",
+        "The harbour market sells mussels.",
+        "Dogs may sit outside.",
+        "Wine is red.",
+    ]
+    passages = [Passage(number, text) for number, text in enumerate(texts, 1)]
+    vectors = EMBEDDER.encode(texts)
+    held = HybridIndex.build(passages, vectors, embedder_identity=IDENTITY)
+    question = ["Where do oysters come from?"]
+    asked = EMBEDDER.encode(question)
+    nothing = np.zeros((EMBEDDER.dimension, 1), dtype=np.float32)
+    plain = Adapter(nothing, nothing.T, embedder_identity=IDENTITY)
+    echoing = Adapter(nothing, nothing.T, embedder_identity=IDENTITY, echo=1.0)
+    assert np.array_equal(aim(held, plain, question, asked), asked)
+    aimed = aim(held, echoing, question, asked)
+    assert np.linalg.norm(aimed, axis=1) == pytest.approx(1.0)
+    assert float(aimed[0] @ vectors[1]) > float(asked[0] @ vectors[1]) + 0.1
+    assert ranked_ids(held, echoing, question, asked, k=2) == [[1, 2]]

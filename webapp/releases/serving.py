@@ -72,10 +72,17 @@ class LoadedRelease:
         vectors = self.embedder.encode(list(texts))
         lifts = self.memory.current(self.embedder).recall(vectors) if with_memory else None
         weight = self.adapter.words_weight if self.adapter is not None else 1.0
-        asked = self.adapter.apply(vectors) if self.adapter is not None else vectors
-        found = self.index.search_many(list(texts), asked, k=k + SPARE_HITS, lifts=lifts, words_weight=weight)
+        aimed = self._aim(texts, vectors)
+        found = self.index.search_many(list(texts), aimed, k=k + SPARE_HITS, lifts=lifts, words_weight=weight)
         there = passage_texts([hit.passage for hits in found for hit in hits])
         return [tuple(hit for hit in hits if hit.passage in there)[:k] for hits in found]
+
+    def _aim(self, texts: Sequence[str], vectors: Any) -> Any:
+        if self.adapter is None:
+            return vectors
+        from retriever.learning import aim
+
+        return aim(self.index, self.adapter, texts, vectors)
 
     def answer(self, texts: Sequence[str], *, k: int) -> list[Answered]:
         """Answers in the order of ``texts``, with the memory of labels; times are shares of the batch. Needs an application context."""
