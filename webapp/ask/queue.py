@@ -78,9 +78,6 @@ _LEASE = (
 # SQLite finds the front and writes its lease under one lock, where the last two conditions only say again what the sub-select
 # found: without them no test fails there. PostgreSQL locks rows, not the table: a row that changed between the sub-select's snapshot
 # and its lock is judged by these conditions as it is then.
-# SQLite finds the front and writes its lease under one lock, where the last two conditions only say again what the sub-select
-# found: without them no test fails there. PostgreSQL locks rows, not the table: a row that changed between the sub-select's snapshot
-# and its lock is judged by these conditions as it is then.
 _TAKE_FRONT = _LEASE.where(_question.id == _FRONT.scalar_subquery(), _question.state == "open", _is_free)
 _TAKE_THIS = _LEASE.where(
     _question.id == bindparam("question"),

@@ -42,7 +42,7 @@ _counted = (
     .where(
         _label.question_id == _question.id,
         _label.round == _question.round,
-        _label.verdict.not_in(("undo",)),
+        _label.verdict.not_in(("skip", "undo")),
         ~SUPERSEDED,
     )
     .scalar_subquery()
