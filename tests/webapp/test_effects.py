@@ -10,7 +10,8 @@ from tests.webapp.evaluated import add_effect, add_row, make_iteration, promote_
 from tests.webapp.labelled import Labelled, decide, make_labelled
 from webapp.db import write
 from webapp.errors import Stale
-from webapp.models import AuditEvent, Label, Person, Project, db
+from webapp.label.effects import effects_of
+from webapp.models import AuditEvent, Label, Person, Project, Release, db
 from webapp.releases import by_hand
 from webapp.releases.service import champion_of, release_or_404
 
@@ -43,6 +44,24 @@ def test_a_label_says_which_iterations_used_it_as_what_and_what_they_made_of_it(
     assert "(wrong, F1 0.00)" in page
     assert "(right, F1 1.00)" in page
     assert "It was learned from · passage 4 → 1" in page
+
+
+def test_an_iteration_is_still_in_service_after_a_later_release_gave_its_answerer_another_index(
+    client: FlaskClient, labelled: Labelled
+):
+    label, project = labelled.by_verdict["correct"], labelled.project
+    iteration, dataset = make_iteration(project, 1)
+    use_label(dataset, label, "train", "correct")
+    add_effect(iteration, label, (0.0, 1.0))
+    assert [one.is_in_service for one in effects_of(db.session(), [label])] == [False]
+    with write() as session:
+        made = session.query(Release).where(Release.iteration_id == iteration).one()
+        session.add(Release(
+            project_id=project.id, number=9, state="retired", answerer_path=made.answerer_path, answerer_sha256=made.answerer_sha256,
+            embedder="hash", sha256="9" * 64, reason="The index was updated.",
+        ))  # fmt: skip
+    promote_row(project, 9)
+    assert [one.is_in_service for one in effects_of(db.session(), [label])] == [True]
 
 
 def test_the_last_decisions_say_what_each_taught(client: FlaskClient, labelled: Labelled):

@@ -16,8 +16,9 @@ from webapp.ask import strategies
 from webapp.corpus.gold import LAST_IN_QUEUE
 from webapp.db import write
 from webapp.jobs.context import JobContext
-from webapp.models import Answer, EvaluationRow, Iteration, Label, Project, Question, Release, db
+from webapp.models import Answer, EvaluationRow, Iteration, Label, Project, Question, db
 from webapp.projects import settings as project_settings
+from webapp.releases.service import iterations_in_service
 
 NOT_ORDERED = 0.0  # the priority a question is imported with; ordered ones lie between this and ORDERED_FROM
 ORDERED_FROM = -0.5
@@ -108,8 +109,7 @@ def slice_scores(project: Project) -> dict[str, float]:
     )  # fmt: skip
     if last is None:
         return {}
-    champion = db.session.get(Release, project.champion_id) if project.champion_id is not None else None
-    is_in_service = champion is not None and champion.iteration_id == last.id
+    is_in_service = last.id in iterations_in_service(db.session(), project.id)
     metric = get_task(project.task).PRIMARY_METRIC
     query = select(Question.text, EvaluationRow).join(Question, Question.id == EvaluationRow.question_id)
     found = []

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from webapp.models import DatasetLabel, Iteration, LabelEffect, Release
+from webapp.models import DatasetLabel, Iteration, LabelEffect
+from webapp.releases.service import iterations_in_service
 from webapp.rightness import describe_answer, describe_rank, word_for
 
 DID = {"train": "taught", "validation": "tuned", "test": "tested"}
@@ -19,7 +20,7 @@ _split = (
 )  # fmt: skip
 # Runs after every label, so it is built once, of tables.
 _EFFECTS: Any = (
-    select(LabelEffect.__table__, _iteration.number, _iteration.gate, _split.label("split"), _iteration.id.label("iteration"))
+    select(LabelEffect.__table__, _iteration.number, _iteration.gate, _iteration.project_id, _split.label("split"), _iteration.id.label("iteration"))
     .join(Iteration.__table__, _iteration.id == _effect.iteration_id)
     .where(_effect.label_id.in_(bindparam("labels", expanding=True)))
     .order_by(_iteration.number.desc())
@@ -50,10 +51,7 @@ class Effect:
 def effects_of(session: Session, label_ids: Sequence[int]) -> list[Effect]:
     """The newest iteration first."""
     rows = session.execute(_EFFECTS, {"labels": list(label_ids)}).all()
-    champions = select(Release.iteration_id).where(
-        Release.state == "champion", Release.iteration_id.in_([row.iteration for row in rows])
-    )
-    serving = set(session.scalars(champions))
+    serving = {one for project in {row.project_id for row in rows} for one in iterations_in_service(session, project)}
     return [
         Effect(
             row.number, DID.get(row.split, "asked"), (row.gate or {}).get("decision", ""), row.iteration in serving, row.before_text,

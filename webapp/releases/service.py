@@ -23,6 +23,15 @@ def champion_of(project: Project) -> Release | None:
     return db.session.scalar(query.execution_options(populate_existing=True))
 
 
+def iterations_in_service(session: Session, project_id: int) -> set[int]:
+    """Those that made the answerer in service, also when a later release only gave it another index."""
+    sha256 = select(Release.answerer_sha256).where(Release.project_id == project_id, Release.state == "champion")
+    made = select(Release.iteration_id).where(
+        Release.project_id == project_id, Release.iteration_id.is_not(None), Release.answerer_sha256.in_(sha256)
+    )
+    return {iteration for iteration in session.scalars(made) if iteration is not None}
+
+
 def list_releases(project: Project) -> list[Release]:
     query = select(Release).where(Release.project_id == project.id).order_by(Release.number.desc())
     return list(db.session.scalars(query))
