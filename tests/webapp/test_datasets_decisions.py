@@ -93,8 +93,10 @@ def test_a_correction_of_a_refusal_is_preferred_to_the_refusal():
     assert preference.rejected == ""
 
 
-@pytest.mark.parametrize("changes", [{"answer": None}, {"shown_text": "9 AM."}])
-def test_a_correction_of_nothing_or_of_letter_case_alone_is_no_preference(changes: dict[str, Any]):
+@pytest.mark.parametrize(
+    "changes", [{"answer": None}, {"shown_text": "9 AM."}, {"shown_text": "at 9", "is_blind": True}]
+)
+def test_a_correction_of_nothing_of_letter_case_alone_or_of_an_answer_unseen_is_no_preference(changes: dict[str, Any]):
     assert not decided(judged(1, "correct", **changes)).preferences
 
 

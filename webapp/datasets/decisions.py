@@ -42,6 +42,7 @@ class Judged:
     first_passage: int | None
     weight: float = 1.0
     shown_text: str = ""  # "" when nothing, or "not answerable", was shown
+    is_blind: bool = False  # the person did not see the answer, so what they wrote corrects nothing
 
     @property
     def decision(self) -> str:
@@ -218,8 +219,9 @@ def _answer_row(label: Judged, found: _Judgements) -> Row:
 
 
 def _preference(answer: Row, label: Judged) -> list[Row]:
-    """A correction is preferred to what was shown; nothing is preferred to an answer that says the same in other letters."""
-    if label.decision != "correct" or label.answer is None or _plain(label.shown_text) == _plain(label.text):
+    """A correction is preferred to what was shown; nothing is preferred to an answer unseen, or the same in other letters."""
+    is_correction = label.decision == "correct" and label.answer is not None and not label.is_blind
+    if not is_correction or _plain(label.shown_text) == _plain(label.text):
         return []
     return [replace(answer, kind="preference", rejected=label.shown_text, also_right=())]
 

@@ -77,7 +77,7 @@ def judged_labels(project_id: int) -> list[Judged]:
         .with_only_columns(
             Label.id, Label.question_id, Question.text, Label.verdict, Label.reject_reason, Label.text,
             Label.passage_id, Label.start, Label.answer_id, Answer.passage_id, first.passage_id, Label.weight,
-            func.coalesce(Answer.text, ""),
+            func.coalesce(Answer.text, ""), Label.is_blind,
             maintain_column_froms=True,
         )
         .order_by(None)
