@@ -128,6 +128,18 @@ def test_a_rejected_passage_is_lowered_for_the_same_question(client: FlaskClient
     assert f"lowered by label {label.id}" in again
 
 
+def test_a_correction_that_is_only_part_of_a_word_somewhere_names_no_passage(
+    client: FlaskClient, tmp_path: Path, engine: None
+) -> None:
+    project = build_served(tmp_path)
+    question, page = ask(client, project, ASKED)
+    passages = list(db.session.scalars(select(Passage.text).where(Passage.id.in_(ranking(page)))))
+    letters = max(passages[0].split(), key=len)[:3].casefold()
+    assert not any(re.search(rf"\b{letters}\b", text.casefold()) for text in passages)
+    decide(client, project, question, form_of(page), "correct", text=letters)
+    assert len(ProjectMemory(project.id).current(HashEmbedder())) == 0
+
+
 def test_the_command_and_the_job_that_answers_ahead_use_the_same_memory(
     client: FlaskClient,
     tmp_path: Path,

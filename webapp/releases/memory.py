@@ -4,6 +4,7 @@ Labels are append-only, so one look at the newest id tells whether anything was 
 read: a decision moves the ranking of like questions at the next question asked.
 """
 
+import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -89,10 +90,10 @@ def _passage_with(row: Any) -> int | None:
     if row.verdict == "accept":
         found: int | None = row.read_passage
         return found
-    wanted = row.text.strip().casefold()
+    whole_words = re.compile(rf"(?<!\w){re.escape(row.text.strip())}(?!\w)", re.IGNORECASE)
     shown = _shown(row.answer_id)
     shown.sort(key=lambda passage: passage.id != row.read_passage)
-    return next((passage.id for passage in shown if wanted in passage.text.casefold()), None)
+    return next((passage.id for passage in shown if whole_words.search(passage.text)), None)
 
 
 def _first_shown(answer_id: int | None) -> int | None:
