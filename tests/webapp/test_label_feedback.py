@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from retriever.embedder import HashEmbedder
 from webapp.cli.corpus import import_
 from webapp.corpus import service as corpus
 from webapp.corpus.importing import ImportResult
@@ -18,6 +19,7 @@ from webapp.label.export import Filters, write_labels
 from webapp.label.service import current_labels
 from webapp.models import Document, Label, Project, Question, Release, db
 from webapp.projects.service import create_project
+from webapp.releases.memory import ProjectMemory
 from webapp.releases.service import champion_of
 from webapp.settings import Settings
 
@@ -57,6 +59,15 @@ def test_each_mark_becomes_a_label_of_its_own_weight(tmp_path: Path, project: Pr
     assert (wrong.answer.text, wrong.answer.passages[0].passage.text) == ("nine", CONTEXT)
     assert refused.answer is not None
     assert (refused.answer.text, refused.answer.answerable) == ("", False)
+
+
+def test_only_an_accepted_answer_in_words_tells_where_answers_stand(tmp_path: Path, project: Project):
+    load(tmp_path, project, ROWS)
+    first, second, *others = labels(project)
+    assert [label.passage_id is None for label in others] == [True, False]
+    remembered = ProjectMemory(project.id).current(HashEmbedder()).remembered
+    assert [item.label for item in remembered] == [first.id, second.id]
+    assert {found.triple.label for found in build_examples(project).triples} == {first.id, second.id}
 
 
 def test_the_weights_reach_the_examples(tmp_path: Path, project: Project):

@@ -59,9 +59,11 @@ def _item(row: Row) -> importing.Item | Rejected:
         prediction = clean_prediction(values.get("prediction"))
     except Invalid as error:
         return Rejected(row.line, str(error))
+    is_accepted = decision == "accept"
     shown = {
-        "external_id": cell(values.get("id")).strip(), "document": cell(values.get("title")), "passage": context,
-        "text": prediction if decision == "accept" else "", "weight": weight,
+        "external_id": cell(values.get("id")).strip(), "document": cell(values.get("title")),
+        "passage": context if is_accepted else "",  # "Wrong" says nothing of where a right answer stands
+        "text": prediction if is_accepted else "", "weight": weight,
         "shown_answer": prediction, "shown_answerable": bool(prediction), "shown_passage": context,
     }  # fmt: skip
     return importing.Item(row.line, question, person, decision, shown, context=context)

@@ -75,8 +75,10 @@ def _remembered(row: Any) -> Remembered:
     rejected = None
     if row.reject_reason == "wrong_passage":
         rejected = row.read_passage or _first_shown(row.answer_id) or row.passage_id
-    right = row.passage_id if row.passage_id != rejected and row.reject_reason != "unanswerable" else None
-    if right is None and row.verdict in ("accept", "correct") and row.text.strip():
+    is_answer = row.verdict in ("accept", "correct") and bool(row.text.strip())
+    is_none = row.reject_reason == "unanswerable" or (row.verdict == "accept" and not is_answer)
+    right = row.passage_id if row.passage_id != rejected and not is_none else None
+    if right is None and is_answer:
         right = _passage_with(row)
     return Remembered(row.id, row.question, _as_tuple(right), _as_tuple(rejected))
 
