@@ -74,6 +74,10 @@ def test_a_blind_label_is_stored_as_one_and_only_then_the_model_is_heard(client:
     assert f"The model had said “{SAID}”." in response.text
     again = client.get(f"/p/{blind.id}/annotate/{question}").text
     assert 'id="shown-answer">' + SAID in again
+    its_page = client.get(f"/p/{blind.id}/labels/{label.id}").text
+    assert "without the model's answer</span>" in its_page
+    assert "<ins>" not in its_page
+    assert "characters changed" not in its_page
 
 
 def test_an_answer_like_the_models_is_as_good_as_any_other(client: FlaskClient, blind: Project) -> None:

@@ -165,7 +165,8 @@ def trace(session: Session, project: Project, label_id: int) -> Trace:
 
 def _version(session: Session, label: Label) -> Version:
     shown = session.get(Answer, label.answer_id) if label.answer_id is not None else None
-    changes = word_changes(shown.text if shown else "", label.text) if label.verdict == "correct" else []
+    is_correction = label.verdict == "correct" and not label.is_blind
+    changes = word_changes(shown.text if shown else "", label.text) if is_correction else []
     return Version(label, decision_of(label.verdict, label.reject_reason), changes)
 
 
