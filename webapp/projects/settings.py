@@ -32,7 +32,7 @@ class ProjectSettings:
     overlap: int = setting(1, 1, 50, "How many people label each question.")
     passages_shown: int = setting(5, 1, 20, "How many passages are retrieved and shown.")
     lease_s: int = setting(900, 30, 86_400, "For how many seconds a question stays with the person who took it.")
-    seed: int = setting(0, 0, 2**31 - 1, "Seed of the splits and of training.")
+    seed: int = setting(0, 0, 2**31 - 1, "Seed of training, of the random order, and of who gets which question blind.")
     epochs: float = setting(4.0, 0.01, 1000.0, "How often training goes through all examples.")
     method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
     strategy: str = setting("random", 0, 0, "In which order the queue is served: " + ", ".join(STRATEGIES) + ".")
