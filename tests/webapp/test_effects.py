@@ -10,6 +10,7 @@ from tests.webapp.evaluated import add_effect, add_row, make_iteration, promote_
 from tests.webapp.labelled import Labelled, decide, make_labelled
 from webapp.db import write
 from webapp.errors import Stale
+from webapp.iterations.pages import list_lines
 from webapp.label.effects import effects_of
 from webapp.models import AuditEvent, Label, Person, Project, Release, db
 from webapp.releases import by_hand
@@ -62,6 +63,7 @@ def test_an_iteration_is_still_in_service_after_a_later_release_gave_its_answere
         ))  # fmt: skip
     promote_row(project, 9)
     assert [one.is_in_service for one in effects_of(db.session(), [label])] == [True]
+    assert [line.is_in_service for line in list_lines(project)] == [True]
 
 
 def test_the_last_decisions_say_what_each_taught(client: FlaskClient, labelled: Labelled):

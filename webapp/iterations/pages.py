@@ -14,6 +14,7 @@ from webapp.iterations.blame import BLAMES
 from webapp.iterations.compare import RETRIEVAL
 from webapp.jobs.service import is_active
 from webapp.models import AuditEvent, EvaluationRow, Iteration, Person, Project, Release, db
+from webapp.releases.service import iterations_in_service
 
 PAGE_SIZE = 25
 DECISIONS = ("release.promote", "iteration.hold")
@@ -29,6 +30,7 @@ class Line:
     after: float | None
     decision: str
     candidate: Release | None
+    is_in_service: bool
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class View:
 def list_lines(project: Project) -> list[Line]:
     metric = get_task(project.task).PRIMARY_METRIC
     iterations = service.list_iterations(project.id)
+    serving = iterations_in_service(db.session(), project.id)
     candidates = {
         release.iteration_id: release
         for release in db.session.scalars(
@@ -90,7 +93,7 @@ def list_lines(project: Project) -> list[Line]:
     return [
         Line(
             iteration, iteration.job.state, (iteration.before or {}).get(metric), (iteration.after or {}).get(metric),
-            (iteration.gate or {}).get("decision", ""), candidates.get(iteration.id),
+            (iteration.gate or {}).get("decision", ""), candidates.get(iteration.id), iteration.id in serving,
         )
         for iteration in iterations
     ]  # fmt: skip
