@@ -30,7 +30,7 @@ from webapp.iterations.publish import publish
 from webapp.iterations.readiness import newest_label
 from webapp.iterations.retriever_training import teach_retriever
 from webapp.jobs import service as job_service
-from webapp.jobs.context import JobContext
+from webapp.jobs.context import JobContext, LeaseLost
 from webapp.models import Dataset, Iteration, Project, Release, db
 from webapp.releases.service import LearnedRetriever
 
@@ -69,10 +69,10 @@ def _run(context: JobContext, project: Project, iteration: Iteration) -> None:
     dataset = _freeze_once(context, project, iteration)
     _write_config(folder, iteration, dataset)
     try:
-        answerer_path = _train_once(project, iteration, dataset, part(context.report, 0.05, 0.75))
+        answerer_path = _train_once(context, project, iteration, dataset, part(context.report, 0.05, 0.75))
         retriever = teach_retriever(context, project, iteration, dataset, part(context.report, 0.75, 0.80))
         comparison = _compare(project, iteration, (answerer_path, retriever), dataset, part(context.report, 0.80, 0.98))
-    except Cancelled:
+    except (Cancelled, LeaseLost):
         _tidy_if_cancelled(context, project, iteration)
         raise
     context.report(0.98, "Writing down the comparison")
@@ -134,7 +134,7 @@ def _write_config(folder: Path, iteration: Iteration, dataset: Dataset) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report: Report) -> Path:
+def _train_once(context: JobContext, project: Project, iteration: Iteration, dataset: Dataset, report: Report) -> Path:
     place = _place(project, iteration, "answerer")
     if place.exists():
         artefact.verify(place, kind="answerer")
@@ -154,7 +154,8 @@ def _train_once(project: Project, iteration: Iteration, dataset: Dataset, report
         material=lessons.gather(project, switches, dataset=dataset_folder, folder=folder),
     )  # fmt: skip
     with write() as session:
-        row = session.get_one(Iteration, iteration.id)
+        context.guard(session)
+        row = session.get_one(Iteration, iteration.id, populate_existing=True)
         row.config = {**row.config, "learned": lessons.summarise(folder)}
     about = {"iteration": iteration.number, "base": iteration.base, "config": asdict(answerer.settings)}
     with artefact.writing(place, kind="answerer", parents={"dataset": dataset.fingerprint}, about=about) as temporary:
