@@ -1,12 +1,14 @@
 """The shipped starter: whole, small, and as good as its card says."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from training.answerers import load_answerer
 from training.artefact import verify
-from training.recipes.levels import held_out_rows, score
+from training.recipes.finishing import shipped_rehearsal
+from training.recipes.levels import LABELS, REHEARSAL, held_out_rows, labels, score, teach
 from training.safety import SHIPPED
 from training.tasks import get_task
 
@@ -42,3 +44,11 @@ def test_it_is_as_good_as_its_card_says(scores: dict[str, dict[str, float]], nam
     figures = verify(STARTER)["about"]["figures"]
     assert scores[name]["answerable_exact_match"] >= figures[name] - SAMPLING
     assert scores[name]["unanswerable_accuracy"] >= figures[f"{name}_refused"] - SAMPLING
+
+
+def test_sixty_labels_lift_the_families_left_out_on_purpose(starter: Any, tmp_path: Path):
+    rows = [row for row in held_out_rows(200, 4000)["left_out"] if row.target.answerable]
+    before = score(starter, rows)["answerable_exact_match"]
+    taught = load_answerer(STARTER, get_task("qa"))
+    teach(taught, labels(LABELS, 6000), shipped_rehearsal(STARTER)[:REHEARSAL], folder=tmp_path / "run")
+    assert score(taught, rows)["answerable_exact_match"] >= before + 0.4

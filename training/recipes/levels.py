@@ -6,6 +6,7 @@ from typing import Any
 
 from training.generator.families import LEFT_OUT
 from training.generator.rows import examples, golds
+from training.lessons import Lessons
 from training.tasks import get_task
 from training.types import Example, FitConfig, Input
 
@@ -13,6 +14,8 @@ ROWS = 200
 LABELS = 60
 LABELS_UNANSWERABLE = 0.2
 REHEARSAL = 256
+EPOCHS, VARIATIONS = 8.0, 1
+"""How the demo's iterations learn: with few labels, often, and each question asked in one more way."""
 
 
 def score(answerer: Any, rows: Sequence[Example]) -> dict[str, float]:
@@ -73,5 +76,12 @@ def teach(
     train = [row for part in mixed[1:] for row in part] + list(rehearsal[2 * len(mixed[0]) :])
     quiet: Callable[..., None] = lambda *_: None  # noqa: E731 - nobody listens here
     return get_task("qa").fit(
-        answerer, train, golds(validation), folder=folder, config=config or FitConfig(), report=quiet, log=quiet
+        answerer,
+        train,
+        golds(validation),
+        folder=folder,
+        config=config or FitConfig(epochs=EPOCHS),
+        report=quiet,
+        log=quiet,
+        lessons=Lessons(variations=VARIATIONS),
     )

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from training.recipes.levels import EPOCHS, VARIATIONS
 from webapp.corpus.importing import import_file
 from webapp.corpus.index import update_index
 from webapp.db import write
 from webapp.errors import NotFound
 from webapp.models import Project
+from webapp.projects import settings as project_settings
 from webapp.projects.service import create_project, project_by_name
 from webapp.releases.service import champion_of
 
@@ -26,7 +28,9 @@ def _find_or_create() -> Project:
         return project_by_name(NAME)
     except NotFound:
         with write() as session:
-            return create_project(session, NAME, base=BASE, embedder=EMBEDDER)
+            project = create_project(session, NAME, base=BASE, embedder=EMBEDDER)
+            project_settings.update(session, project, epochs=EPOCHS, variations=VARIATIONS)
+            return project
 
 
 def prepare_demo(*, say: Callable[[str], None]) -> Project:
