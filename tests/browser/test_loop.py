@@ -50,7 +50,12 @@ def create_project(page: Page, base: Path) -> str:
     page.wait_for_url(re.compile(r"/p/\d+/$"))
     address = page.url.rstrip("/")
     page.goto(f"{address}/settings")
-    for label, value in {"Changed labels": "0", "Passages shown": "1", "Epochs": str(toy_loop.EPOCHS), "served blind": "0"}.items():
+    for label, value in {
+        "Changed labels": "0",
+        "Passages shown": "1",
+        "Epochs": str(toy_loop.EPOCHS),
+        "served blind": "0",
+    }.items():
         page.get_by_label(label).fill(value)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()

@@ -58,8 +58,12 @@ def _is_answered(question: Question, release_id: int | None) -> bool:
     """The release has answered, and no label came after that could have moved the passages."""
     if question.answer_id is None:
         return False
-    answer = db.session.execute(select(Answer.release_id, Answer.created_at).where(Answer.id == question.answer_id)).one()
-    labelled = select(Label.created_at).where(Label.project_id == question.project_id).order_by(Label.id.desc()).limit(1)
+    answer = db.session.execute(
+        select(Answer.release_id, Answer.created_at).where(Answer.id == question.answer_id)
+    ).one()
+    labelled = (
+        select(Label.created_at).where(Label.project_id == question.project_id).order_by(Label.id.desc()).limit(1)
+    )
     newest = db.session.scalar(labelled)
     return answer.release_id == release_id and (newest is None or newest <= answer.created_at)
 
