@@ -59,7 +59,7 @@ def test_the_same_page_without_blindness_has_the_answer(client: FlaskClient, bli
 def test_a_blind_page_offers_what_can_be_decided_without_an_answer(client: FlaskClient, blind: Project) -> None:
     page = next_page(client, blind)
     offered = [part.split('"')[0] for part in page.split('<button name="decision" value="')[1:]]
-    assert offered == ["correct", "wrong_passage", "unanswerable", "skip"]
+    assert offered == ["correct", "unanswerable", "skip"]
     assert 'data-key="e"' in page
     assert 'class="correction open"' in page
 
@@ -86,7 +86,7 @@ def test_an_answer_like_the_models_is_as_good_as_any_other(client: FlaskClient, 
     assert labels_of(blind)[0].text == SAID
 
 
-@pytest.mark.parametrize("decision", ["accept", "wrong_answer"])
+@pytest.mark.parametrize("decision", ["accept", "wrong_answer", "wrong_passage"])
 def test_what_nobody_saw_can_be_neither_accepted_nor_called_wrong(
     client: FlaskClient, blind: Project, decision: str
 ) -> None:
