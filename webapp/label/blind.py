@@ -10,7 +10,11 @@ from webapp.ask.queue import Served
 from webapp.models import Project, Question
 from webapp.projects import settings as project_settings
 
-UNFIT = ("accept", "wrong_answer", "wrong_passage")  # decisions about the answer and where it was read: nobody has seen that here
+UNFIT = (
+    "accept",
+    "wrong_answer",
+    "wrong_passage",
+)  # decisions about the answer and where it was read: nobody has seen that here
 
 
 def is_drawn(share: float, seed: int, *, question_id: int, person_id: int) -> bool:
