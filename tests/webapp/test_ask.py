@@ -1,11 +1,7 @@
 """A typed question: kept whatever happens, answered live when the engine is there; the queue answered ahead by the worker."""
 
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from serving_kit import add_candidate, build_served
@@ -13,34 +9,10 @@ from sqlalchemy import func, select, update
 
 from tests.webapp.queue_rows import add_question, person_named, set_project
 from webapp.db import write
-from webapp.engine import client as engine_client
-from webapp.errors import Unavailable
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue, job_or_404
 from webapp.models import Answer, AnswerPassage, Project, Question, Release, db, now
-from webapp.processes.engine import run
 from webapp.releases.service import promote
-
-
-@pytest.fixture
-def engine(app: Flask) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=run, args=(app,), kwargs={"stop": stop}, daemon=True)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                engine_client.engine_url()
-                break
-            except Unavailable:
-                assert time.monotonic() < deadline
-                db.session.rollback()
-                time.sleep(0.05)
-        yield
-    finally:
-        stop.set()
-        thread.join(10)
 
 
 def ask(client: FlaskClient, project: Project, text: str) -> str:

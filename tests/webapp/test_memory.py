@@ -2,9 +2,7 @@
 
 import json
 import re
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,40 +16,13 @@ from retriever.embedder import HashEmbedder
 from tests.webapp.queue_rows import add_question, decide, form_of, labels_of
 from webapp.cli import main
 from webapp.db import write
-from webapp.engine import client as engine_client
-from webapp.errors import Unavailable
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue
 from webapp.models import AnswerPassage, Passage, Project, Question, db
-from webapp.processes.engine import run
 from webapp.releases.memory import ProjectMemory
 
 ASKED = "Where can guests of the place leave the car?"
 LIKE = "Where can the guests of the place leave their car?"
-
-
-@pytest.fixture
-def engine(app: Flask) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=run, args=(app,), kwargs={"stop": stop}, daemon=True)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 60
-        while not _is_up():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield
-    finally:
-        stop.set()
-        thread.join(10)
-
-
-def _is_up() -> bool:
-    db.session.rollback()
-    try:
-        return bool(engine_client.engine_url())
-    except Unavailable:
-        return False
 
 
 def passage_of(project: Project, words: str) -> int:

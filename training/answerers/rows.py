@@ -107,8 +107,8 @@ def use_bfloat16(model: Any) -> bool:
 def weighted_loss(nll: "torch.Tensor", total_nll: "torch.Tensor", weights: "torch.Tensor") -> "torch.Tensor":
     """The batch's loss from each row's mean and summed negative log-likelihood, all of shape (rows,).
 
-    A row of weight 0.5 pulls half as hard as one of weight 1, whatever else is in its batch. A row of negative weight is penalised by ``-log(1 - p)`` (unlikelihood, Welleck et al. 2020), which is bounded where
-    a negative likelihood loss is not.
+    A row of weight 0.5 pulls half as hard as one of weight 1, whatever else is in its batch. A row of negative weight is
+    penalised by ``-log(1 - p)`` (unlikelihood, Welleck et al. 2020), which is bounded where a negative likelihood loss is not.
     """
     import torch
 

@@ -101,11 +101,11 @@ def _of_verb(random: Random) -> Family:
     )
 
 
+_SORTS = (_of_noun, _of_deed, _of_deed, _of_verb)
+
+
 def open_domain(domain: Domain, random: Random, *, count: int = 4) -> Domain:
     """The domain with ``count`` of its own families and as many open ones."""
-    found = {family.key: family for family in (random.choice(MAKERS)(random) for _ in range(count))}
+    found = {family.key: family for family in (random.choice(_SORTS)(random) for _ in range(count))}
     own = random.sample(domain.families, min(count, len(domain.families)))
     return replace(domain, families=(*own, *found.values()))
-
-
-MAKERS = (_of_noun, _of_deed, _of_deed, _of_verb)

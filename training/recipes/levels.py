@@ -6,7 +6,6 @@ from typing import Any
 
 from training.generator.families import LEFT_OUT
 from training.generator.rows import examples, golds
-from training.lessons import Lessons
 from training.tasks import get_task
 from training.types import Example, FitConfig, Input
 
@@ -14,8 +13,8 @@ ROWS = 200
 LABELS = 60
 LABELS_UNANSWERABLE = 0.2
 REHEARSAL = 256
-EPOCHS, VARIATIONS = 10.0, 0
-"""How the demo's iterations learn: few labels, often. Variations of the labels alone made the starter forget the rest."""
+EPOCHS = 10.0
+"""How often the demo's iterations go through few labels. Variations of the labels alone made the starter forget the rest."""
 
 
 def score(answerer: Any, rows: Sequence[Example]) -> dict[str, float]:
@@ -68,7 +67,6 @@ def teach(
     rehearsal: Sequence[Example],
     *,
     folder: Path,
-    config: FitConfig | None = None,
 ) -> Any:
     """One iteration as the web app runs it: labels and rehearsal rows mixed, a sixth of both kept for validation."""
     mixed = [rows[i::6] for i in range(6)]
@@ -80,8 +78,7 @@ def teach(
         train,
         golds(validation),
         folder=folder,
-        config=config or FitConfig(epochs=EPOCHS),
+        config=FitConfig(epochs=EPOCHS),
         report=quiet,
         log=quiet,
-        lessons=Lessons(variations=VARIATIONS),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from training.recipes.levels import EPOCHS, VARIATIONS
+from training.recipes.levels import EPOCHS
 from webapp.corpus.importing import import_file
 from webapp.corpus.index import update_index
 from webapp.db import write
@@ -29,7 +29,7 @@ def _find_or_create() -> Project:
     except NotFound:
         with write() as session:
             project = create_project(session, NAME, base=BASE, embedder=EMBEDDER)
-            project_settings.update(session, project, epochs=EPOCHS, variations=VARIATIONS)
+            project_settings.update(session, project, epochs=EPOCHS)
             return project
 
 
