@@ -2,6 +2,7 @@
 "use strict";
 
 (() => {
+  const SAID_FOR_S = 4;
   const $ = (selector) => document.querySelector(selector);
   const form = () => document.getElementById("verdict");
   const isTyping = (target) => target.closest?.("input:not([type=radio]), textarea, select, [contenteditable]") !== null;
@@ -52,10 +53,9 @@
     for (const name of DRAFTED) fields[name].value = draft[name];
     const radio = draft.passage && $(`[data-passage="${Number(draft.passage)}"] input`);
     if (radio) radio.checked = true;
-    if (isChanged) {
-      $("[data-correction]").classList.add("open");
-      window.errata.notice("What you had typed is back.");
-    }
+    if (!isChanged) return;
+    $("[data-correction]").classList.add("open");
+    if (draft.text.trim() && !$("#verdict-error")) window.errata.notice("What you had typed is back.");
   }
 
   document.addEventListener("errata:saved", (event) => {
@@ -74,7 +74,8 @@
     const button = event.target.closest("button");
     if (!button) return;
     if (button.matches("[data-help]")) return $("#keys").showModal();
-    if (button.dataset.key !== "e") return;
+    const isEmpty = button.hasAttribute("data-needs-words") && !form().elements.text.value.trim();
+    if (button.dataset.key !== "e" && !isEmpty) return;
     event.preventDefault(); // with a script, Correct opens the field and Save correction sends it
     openCorrection({ select: true });
   });
@@ -85,6 +86,7 @@
     if (key === "?") return $("#keys").showModal();
     if (key === "/") return $("#ask-text")?.focus();
     if (key === "m") return window.errata.evidence.focusText();
+    if (key === "e") return openCorrection({ select: true });
     if (/^[1-9]$/.test(key)) {
       const article = document.querySelectorAll("[data-passage]")[Number(key) - 1];
       if (article) window.errata.evidence.choose(article, { toggle: true });
@@ -126,11 +128,19 @@
     if ($("#verdict-error") && $("[data-correction].open")) form().elements.text.focus();
   }
 
+  // Said over the page, so that nothing on it moves; what the model had said takes longer to read.
+  function sayWhatWasSaved() {
+    const saved = $("[data-saved]");
+    if (saved) window.errata.notice(saved.textContent.trim(), SAID_FOR_S + saved.textContent.length / 15);
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id !== "annotate") return;
     settle();
-    const saved = event.target.querySelector("[data-saved]");
-    if (saved) window.errata.notice(saved.textContent.trim());
+    sayWhatWasSaved();
   });
-  document.addEventListener("DOMContentLoaded", settle);
+  document.addEventListener("DOMContentLoaded", () => {
+    settle();
+    sayWhatWasSaved();
+  });
 })();

@@ -7,9 +7,13 @@ window.errata = (() => {
   function notice(sentence, seconds = 4) {
     const box = document.getElementById("notice");
     if (!box) return;
-    box.textContent = sentence;
     clearTimeout(timer);
-    if (seconds) timer = setTimeout(() => { box.textContent = ""; }, seconds * 1000);
+    box.textContent = ""; // the same words again are news too
+    if (!sentence) return;
+    timer = setTimeout(() => {
+      box.textContent = sentence;
+      if (seconds) timer = setTimeout(() => { box.textContent = ""; }, seconds * 1000);
+    }, 30);
   }
 
   // On the annotate page the outbox speaks instead: it keeps the decision.
@@ -30,7 +34,7 @@ window.errata = (() => {
     notice(words && words.length < 400 ? words : `Not done: the server answered ${status}.`, 0);
   });
 
-  document.addEventListener("click", (event) => { if (event.target.closest("#notice")) notice("", 0); });
+  document.addEventListener("click", (event) => { if (event.target.closest("#notice")) notice(""); });
 
   // A page that comes back from the back button must not keep the buttons of a request that is over.
   addEventListener("pageshow", (event) => {

@@ -94,7 +94,7 @@ def test_accept_needs_an_answer(client: FlaskClient, project: Project) -> None:
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
-    ("   ", "A correction needs the right answer in words."),
+    ("   ", "Write the right answer in words first; nothing was saved."),
     ("Yes, dogs are welcome at Kavo Bistro.", "change it, or press Accept"),
     ("x" * 20_001, "20,001 characters where at most 20,000 fit"),
 ])  # fmt: skip

@@ -127,7 +127,7 @@ def _right_text(submission: Submission, answer: Shown | None) -> str:
         return ""
     text = submission.text.strip()
     if not text:
-        raise Invalid("A correction needs the right answer in words.", {"text": "Write the right answer."})
+        raise Invalid("Write the right answer in words first; nothing was saved.", {"text": "Write the right answer."})
     is_same = answer is not None and answer.answerable and text == answer.text.strip()
     if is_same and submission.passage_id is None:
         sentence = "The correction is the same as the model's answer: change it, or press Accept."
