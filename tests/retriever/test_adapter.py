@@ -8,7 +8,7 @@ import pytest
 from retriever.adapter import Adapter, AdapterConfig, Lesson, find_collapse, mark, train_adapter
 from retriever.embedder import HashEmbedder
 from retriever.index import HybridIndex, passage_text
-from retriever.learning import AT_LEAST, Option, Taught, aim, choose, ranked_ids
+from retriever.learning import AT_LEAST, NOTHING, OPTIONS, Option, Taught, aim, choose, ranked_ids
 from retriever.types import Passage, RetrieverError
 
 EMBEDDER = HashEmbedder()
@@ -56,6 +56,18 @@ def test_what_does_not_help_is_not_taken_and_the_sentence_says_so() -> None:
     choice = choose(index(), taught, EMBEDDER.encode([item.text for item in taught]))
     assert choice.adapter is None
     assert "stays as it is" in choice.sentence
+
+
+def test_a_gain_that_convinces_for_one_option_does_not_for_the_best_of_five() -> None:
+    easy = [Taught(passage.text, (passage.id,)) for passage in PASSAGES for _ in range(4)]
+    # Five questions of a kind that an adapter helps: 1.85 standard errors, where one option needs 1.64 and five need 2.32.
+    taught = easy + [item for item in taught_questions() if item.right == (4,)]
+    vectors = EMBEDDER.encode([item.text for item in taught])
+    adapter_alone = [NOTHING, next(option for option in OPTIONS if option.name == "an adapter")]
+    assert choose(index(), taught, vectors, options=adapter_alone).adapter is not None
+    best_of_five = choose(index(), taught, vectors)
+    assert best_of_five.adapter is None
+    assert "within chance" in best_of_five.sentence
 
 
 def test_too_few_labels_teach_nothing_and_the_sentence_says_how_many_are_needed() -> None:
