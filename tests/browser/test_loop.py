@@ -51,7 +51,7 @@ def create_project(page: Page, base: Path) -> str:
     address = page.url.rstrip("/")
     page.goto(f"{address}/settings")
     for label, value in {
-        "Changed labels": "0",
+        "New or changed labels": "0",
         "Passages shown": "1",
         "Epochs": str(toy_loop.EPOCHS),
         "served blind": "0",

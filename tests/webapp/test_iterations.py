@@ -122,7 +122,7 @@ def test_the_annotate_page_counts_what_starts_the_next_iteration(labelled: Label
     label_more(labelled, 1, start=9)
     beside = next_iteration(db.session(), labelled.project)
     assert beside.changed == assess(labelled.project).changed_since_last == 2
-    assert assess(labelled.project).line.startswith(f"2 of {beside.train_after} changed labels")
+    assert assess(labelled.project).line.startswith(f"2 of {beside.train_after} new or changed labels")
 
 
 def test_an_iteration_starts_by_itself_after_n_changed_labels_and_not_twice(labelled: Labelled):
@@ -131,11 +131,11 @@ def test_an_iteration_starts_by_itself_after_n_changed_labels_and_not_twice(labe
         project_settings.update(session, project, train_after=10)
     label_more(labelled, 4)
     assert maybe_start(project.id) is None
-    assert "9 of 10 changed labels" in assess(project).line
+    assert "9 of 10 new or changed labels" in assess(project).line
     label_more(labelled, 1, start=20)
     started = maybe_start(project.id)
     assert started is not None
-    assert started.config["reason"] == "After 10 changed labels."
+    assert started.config["reason"] == "After 10 new or changed labels."
     label_more(labelled, 12, start=40)
     assert maybe_start(project.id) is None  # one is on its way
     finish(started)
@@ -155,7 +155,7 @@ def test_a_label_from_the_annotate_page_starts_the_iteration_that_is_due(client:
     }
     answer = client.post(f"/p/{labelled.project.id}/annotate/{question.id}", data=form)
     assert answer.status_code < 400, answer.text
-    assert db.session.query(Iteration).one().config["reason"] == "After 9 changed labels."
+    assert db.session.query(Iteration).one().config["reason"] == "After 9 new or changed labels."
 
 
 def test_a_held_iteration_is_not_started_again_at_the_next_label(labelled: Labelled):
@@ -168,7 +168,7 @@ def test_a_held_iteration_is_not_started_again_at_the_next_label(labelled: Label
     finish(started)
     label_more(labelled, 1, start=30)
     assert maybe_start(project.id) is None
-    assert "1 of 8 changed labels" in assess(project).line
+    assert "1 of 8 new or changed labels" in assess(project).line
     assert "14 since the model in service was trained" in assess(project).line
 
 
@@ -275,7 +275,7 @@ def test_missing_rows_strangers_and_wrong_verbs_are_refused(
 def test_the_releases_page_names_what_each_is_made_of(client: FlaskClient, labelled: Labelled):
     page = client.get(f"/p/{labelled.project.id}/releases").text
     assert "Release 1" in page
-    assert "champion" in page
+    assert ">in service</span>" in page
     assert labelled.release.sha256 in page
 
 

@@ -193,7 +193,7 @@ def test_the_progress_counts_labelled_questions_and_the_next_iteration_changed_l
         decide(client, project, question, form, decision)
     page = next_page(client, project)
     assert "1 of 3 questions labelled" in page
-    assert "1 of 50 labels" in page
+    assert "1 of 50 new or changed labels" in page
 
 
 def test_empty_states_say_what_to_do_next(client: FlaskClient, project: Project) -> None:

@@ -64,7 +64,7 @@ def _may_open(settings: Settings) -> bool:
     return settings.open_browser and has_screen
 
 
-def run_everything(settings: Settings, *, may_choose: bool, always_link: bool, project: str = "") -> None:
+def run_everything(settings: Settings, *, may_choose: bool, always_link: bool) -> None:
     """Until stopped: the three processes, and the address for a person."""
     from webapp.processes.common import stop_on_signal
     from webapp.processes.supervisor import Supervisor, choose_port, hold_home
@@ -86,6 +86,7 @@ def run_everything(settings: Settings, *, may_choose: bool, always_link: bool, p
             if _may_open(settings):
                 webbrowser.open(address)
 
+        click.echo("Starting the pages, the engine that answers, and the worker", err=True)
         supervisor.run(ready=ready)
     click.echo("Stopped.")
 
@@ -110,14 +111,15 @@ def serve(host: str | None, port: int | None) -> None:
 @click.option("--prepare-only", is_flag=True, help="Create the project and stop.")
 def demo(port: int | None, prepare_only: bool) -> None:
     """A project that works at once, without a network: a small corpus, questions, and a model to correct."""
+    from webapp.cli.ticking import ticking
     from webapp.demo.setup import prepare_demo
 
     asked = port is not None or "ERRATA_PORT" in os.environ
     settings = _with(read_settings(os.environ), None, port)
-    with opened(settings):
-        project = prepare_demo(say=click.echo)
+    with opened(settings), ticking() as tell:
+        prepare_demo(say=tell.say, report=tell.report)
     if not prepare_only:
-        run_everything(settings, may_choose=not asked, always_link=True, project=project)
+        run_everything(settings, may_choose=not asked, always_link=True)
 
 
 @click.command("engine")

@@ -33,14 +33,14 @@ def _find_or_create() -> Project:
             return project
 
 
-def prepare_demo(*, say: Callable[[str], None]) -> Project:
+def prepare_demo(*, say: Callable[[str], None], report: Callable[[float, str], None] = _quietly) -> Project:
     """Create what is missing, so that a demo interrupted half way is finished by the next call."""
     project = _find_or_create()
     if champion_of(project) is None:
         say("Making the demo project: reading the bundled corpus and questions")
         for kind, name in FILES:
             import_file(FOLDER / name, project=project, kind=kind)
-        say("Building its index")
-        result = update_index(project, report=_quietly)
+        say("Building its index, so that its passages can be found")
+        result = update_index(project, report=report)
         say(f"{result.documents} documents, {result.passages} passages, indexed in {result.seconds:.0f} s")
     return project

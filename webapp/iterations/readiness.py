@@ -39,8 +39,8 @@ class Readiness:
     @property
     def line(self) -> str:
         if self.train_after == 0:
-            return f"{self.changed} labels changed since the model in service was trained; iterations never start by themselves here."
-        sentence = f"{self.changed_since_last} of {self.train_after} changed labels; the next iteration starts by itself at {self.train_after}."
+            return f"{self.changed} new or changed labels since the model in service was trained; iterations never start by themselves here."
+        sentence = f"{self.changed_since_last} of {self.train_after} new or changed labels; the next iteration starts by itself at {self.train_after}."
         if self.changed_since_last < self.changed:
             sentence += f" ({self.changed} since the model in service was trained; the last iteration's candidate was not promoted.)"
         return sentence

@@ -30,7 +30,7 @@ def maybe_start(project_id: int) -> Iteration | None:
     _, changed = count_changes(project)
     try:
         with write() as session:
-            return service.start(session, project, person=None, reason=f"After {changed} changed labels.")
+            return service.start(session, project, person=None, reason=f"After {changed} new or changed labels.")
     except (Busy, Invalid):
         return None  # another label of the same moment started it, or took away what made it possible
 

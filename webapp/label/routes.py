@@ -11,6 +11,7 @@ from webapp.ask import service as asking
 from webapp.db import write
 from webapp.errors import Invalid, Stale
 from webapp.htmx import is_htmx, redirect_to, render
+from webapp.jobs import service as jobs
 from webapp.label import pages, service
 from webapp.label.forms import read_submission
 from webapp.label.sidebar import (
@@ -23,7 +24,7 @@ from webapp.label.sidebar import (
 )
 from webapp.label.submission import decision_of
 from webapp.label.view import new_submission_id, view_question
-from webapp.models import Answer, Label, Project, Question, db
+from webapp.models import Answer, Job, Label, Project, Question, db
 from webapp.people.service import SignedIn, current_person, require
 from webapp.projects.service import project_or_404
 
@@ -42,8 +43,10 @@ def _page(project: Project, question: Question | queue.Served | None, **more: An
     session, me = db.session(), _me()
     reader = session.connection()  # straight to the tables: this runs for every label
     progress = queue_progress(reader, project, anew=question is None)
+    view = view_question(session, project, question, me.id) if question is not None else None
+    waits = view is not None and view.answer_id is None
     context: dict[str, Any] = {
-        "view": view_question(session, project, question, me.id) if question is not None else None,
+        "view": view, "answering": _answering(project) if waits else None,
         "progress": progress, "recent": recent_decisions(reader, project, me.id),
         "iteration": next_iteration(reader, project), "undo_id": new_submission_id(), "form": {}, "error": "", "saved": None,
         "missing": "" if question is not None else what_is_missing(session, project, progress), "stale": None, "asked": "",
@@ -60,6 +63,11 @@ def annotate(project_id: int) -> ResponseReturnValue:
     saved = service.own_label(db.session(), project, _me().id, request.args.get("saved", type=int))
     is_start = held is None and queue.is_any_left(db.session(), project, _me())
     return _page(project, held, saved=_word(saved), said=_said(saved), is_start=is_start)
+
+
+def _answering(project: Project) -> Job | None:
+    """The job that will come to a question which has no answer yet."""
+    return next((job for job in jobs.active_jobs(project.id) if job.kind == "predict"), None)
 
 
 def _said(label: Label | service.Saved | None) -> str | None:

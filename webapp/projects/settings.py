@@ -28,7 +28,7 @@ def setting(default: Any, low: float, high: float, help: str) -> Any:
 
 @dataclass(frozen=True)
 class ProjectSettings:
-    train_after: int = setting(50, 0, 100_000, "Start an iteration after this many changed labels; 0 never does.")
+    train_after: int = setting(50, 0, 100_000, "Start an iteration after this many new or changed labels; 0 never does.")
     overlap: int = setting(1, 1, 50, "How many people label each question.")
     passages_shown: int = setting(5, 1, 20, "How many passages are retrieved and shown.")
     lease_s: int = setting(900, 30, 86_400, "For how many seconds a question stays with the person who took it.")
