@@ -15,6 +15,7 @@ from webapp.cli.learning import evaluate, export, train
 from webapp.db import write
 from webapp.home import absolute
 from webapp.iterations import jobs
+from webapp.iterations import service as iterations
 from webapp.jobs.run import run_here
 from webapp.models import Dataset, Iteration, Job, Person, Project, Release, db
 from webapp.projects import settings as project_settings
@@ -136,6 +137,30 @@ def test_a_cancelled_run_leaves_no_files_but_one_that_lost_its_lease_leaves_them
     iteration, _ = toy_loop.train(toy, person)
     assert absolute(f"projects/{toy.id}/answerers/{iteration.config['answerer']}").exists() is not is_cancelled
     assert (absolute(iteration.path) / "checkpoints").exists() is not is_cancelled
+
+
+@pytest.mark.parametrize("lost_at", ["newest_label", "contest"])
+def test_a_run_whose_lease_was_lost_writes_no_dataset_and_not_which_model_it_compared_with(
+    toy: Project, person: Person, monkeypatch: pytest.MonkeyPatch, lost_at: str
+):
+    """Lost just before the dataset is frozen, and during the comparison, which the other worker's run ends with its own."""
+    kept = getattr(jobs, lost_at)
+
+    def lose_lease(*arguments: Any, **options: Any) -> Any:
+        found = kept(*arguments, **options)
+        db.session.rollback()
+        with write() as session:
+            session.execute(update(Job).where(Job.kind == "train").values(lease_token="another worker's"))
+            session.execute(update(Iteration).values(champion_id=None))
+        return found
+
+    monkeypatch.setattr(jobs, lost_at, lose_lease)
+    with write() as session:
+        iteration = iterations.start(session, toy, person=person)
+    assert not run_here(iteration.job_id)
+    db.session.refresh(iteration)
+    assert iteration.champion_id is None
+    assert (db.session.scalar(select(Dataset.id)) is None) is (lost_at == "newest_label")
 
 
 @pytest.mark.parametrize(

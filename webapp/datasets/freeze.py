@@ -1,12 +1,13 @@
 """Freezing: the rows of now, written once as an artefact, fingerprinted, and named row by row in the database."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
 
 from training.artefact import DamagedArtefact, verify, writing
 from training.safety import resolve_base
@@ -32,9 +33,10 @@ EVALUATION_AT_MOST = {"validation": 200, "test": 500}  # questions; more would c
 SPLIT_RULE = "by hash of the question's text, so that no question is both learned from and tested on"
 
 
-def freeze(project: Project, *, seed: int = 0) -> Dataset:
+def freeze(project: Project, *, seed: int = 0, guard: Callable[[Session], None] = lambda _session: None) -> Dataset:
     """The dataset of the labels as they are now. The same labels give the same fingerprint and the same dataset row.
 
+    ``guard`` is asked before the row is written: a job refuses there when its lease is lost.
     Raises ``Damaged`` when the base's starting data cannot be read.
     """
     built = build_examples(project)
@@ -50,6 +52,7 @@ def freeze(project: Project, *, seed: int = 0) -> Dataset:
             write_lines(folder / f"{name}.jsonl", lines)
         _write_summary(folder, built, {**about, "prompt_version": get_task(project.task).PROMPT_VERSION})
     with write() as session:
+        guard(session)
         dataset = Dataset(project_id=project.id, path=home.relative(place), fingerprint=fingerprint, counts=counts)
         session.add(dataset)
         session.flush()

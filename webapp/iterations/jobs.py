@@ -71,7 +71,8 @@ def _run(context: JobContext, project: Project, iteration: Iteration) -> None:
     try:
         answerer_path = _train_once(context, project, iteration, dataset, part(context.report, 0.05, 0.75))
         retriever = teach_retriever(context, project, iteration, dataset, part(context.report, 0.75, 0.80))
-        comparison = _compare(project, iteration, (answerer_path, retriever), dataset, part(context.report, 0.80, 0.98))
+        learned = answerer_path, retriever
+        comparison = _compare(context, project, iteration, learned, dataset=dataset)
     except (Cancelled, LeaseLost):
         _tidy_if_cancelled(context, project, iteration)
         raise
@@ -116,7 +117,7 @@ def _freeze_once(context: JobContext, project: Project, iteration: Iteration) ->
         if dataset is not None:
             return dataset
     newest = newest_label(project.id)
-    dataset = freeze(project, seed=iteration.seed)
+    dataset = freeze(project, seed=iteration.seed, guard=context.guard)
     with write() as session:
         context.guard(session)
         iteration = session.merge(iteration)
@@ -164,13 +165,15 @@ def _train_once(context: JobContext, project: Project, iteration: Iteration, dat
 
 
 def _compare(
+    context: JobContext,
     project: Project,
     iteration: Iteration,
     learned: tuple[Path, LearnedRetriever | None],
+    *,
     dataset: Dataset,
-    report: Report,
 ) -> Comparison:
     answerer_path, retriever = learned
+    report = part(context.report, 0.80, 0.98)
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     candidate = candidate_files(champion, answerer_path, retriever) if champion is not None else None
     rows = read_evaluation(home.absolute(dataset.path), "test")
@@ -180,6 +183,7 @@ def _compare(
         project, pair, champion=champion, dataset=dataset, rows=rows, seed=iteration.seed, report=report
     )
     with write() as session:
+        context.guard(session)
         session.execute(
             update(Iteration).where(Iteration.id == iteration.id).values(champion_id=champion.id if champion else None)
         )
