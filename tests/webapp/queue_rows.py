@@ -105,7 +105,7 @@ def form_of(page: str) -> dict[str, str]:
     """The hidden fields of the decision form on a page."""
     import re
 
-    names = ("submission_id", "version", "person", "answer_id", "shown_at", "start", "end", "evidence_passage")
+    names = ("submission_id", "version", "person", "answer_id", "blind", "shown_at", "start", "end", "evidence_passage")
     fields = {}
     start = page.index('id="verdict"')
     for name in names:

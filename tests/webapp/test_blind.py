@@ -1,5 +1,7 @@
 """Some questions come without the model's answer, so that it can be told how much seeing it leads people."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -58,9 +60,8 @@ def test_the_same_page_without_blindness_has_the_answer(client: FlaskClient, bli
 
 def test_a_blind_page_offers_what_can_be_decided_without_an_answer(client: FlaskClient, blind: Project) -> None:
     page = next_page(client, blind)
-    offered = [part.split('"')[0] for part in page.split('<button name="decision" value="')[1:]]
-    assert offered == ["correct", "unanswerable", "skip"]
-    assert 'data-key="e"' in page
+    buttons = re.findall(r'<button [^>]*name="decision" value="(\w+)"[^>]*>([\w ]+?) <kbd', page)
+    assert buttons == [("correct", "Answer"), ("unanswerable", "Unanswerable"), ("skip", "Skip")]
     assert 'class="correction open"' in page
 
 
@@ -98,13 +99,83 @@ def test_what_nobody_saw_can_be_neither_accepted_nor_called_wrong(
     assert labels_of(blind) == []
 
 
-def test_a_form_cannot_say_that_it_was_blind_or_was_not(client: FlaskClient, blind: Project) -> None:
-    question, form = take(client, blind)
-    decide(client, blind, question, {**form, "is_blind": "0", "is_from_page": ""}, "unanswerable")
+def test_the_label_says_what_its_page_showed_whatever_the_setting_became(client: FlaskClient, blind: Project) -> None:
+    hidden, hidden_form = take(client, blind)
     set_project(blind, blind=0)
+    decide(client, blind, hidden, hidden_form, "unanswerable")
+    shown, shown_form = take(client, blind)
+    set_project(blind, blind=1, seed=7)
+    decide(client, blind, shown, shown_form, "wrong_answer")
+    assert [(label.is_blind, label.reject_reason) for label in labels_of(blind)] == [
+        (True, "unanswerable"),
+        (False, "wrong_answer"),
+    ]
+
+
+@pytest.mark.parametrize("forged", ["", "1", "x" * 43, "é"])
+def test_a_form_without_our_seal_is_not_blind_and_its_label_is_kept(
+    client: FlaskClient, blind: Project, forged: str
+) -> None:
     question, form = take(client, blind)
-    decide(client, blind, question, {**form, "is_blind": "1"}, "unanswerable")
-    assert [label.is_blind for label in labels_of(blind)] == [True, False]
+    assert decide(client, blind, question, {**form, "blind": forged}, "unanswerable").status_code == 303
+    assert [label.is_blind for label in labels_of(blind)] == [False]
+
+
+def test_a_seal_holds_for_its_own_question_person_and_version_only(
+    client: FlaskClient, annotator: FlaskClient, blind: Project
+) -> None:
+    first, form = take(client, blind)
+    decide(client, blind, first, form, "skip")
+    seals = {form["blind"]}
+    for browser in (client, annotator):
+        question, other = take(browser, blind)
+        decide(browser, blind, question, {**other, "blind": form["blind"]}, "unanswerable")
+        seals.add(other["blind"])
+    again = form_of(client.get(f"/p/{blind.id}/annotate/{first}").text)
+    decide(client, blind, first, {**again, "blind": form["blind"]}, "unanswerable")
+    assert [label.is_blind for label in labels_of(blind)] == [True, False, False, False]
+    assert len(seals | {again["blind"]}) == 4
+
+
+def test_a_skipped_question_stays_blind_until_something_is_decided(client: FlaskClient, blind: Project) -> None:
+    question, form = take(client, blind)
+    decide(client, blind, question, form, "skip")
+    [skip] = labels_of(blind)
+    again = client.get(f"/p/{blind.id}/annotate/{question}").text
+    assert "Quokkas" not in again
+    assert "Quokkas" not in client.get(f"/p/{blind.id}/labels").text
+    assert "Quokkas" not in client.get(f"/p/{blind.id}/labels/{skip.id}").text
+    undone = client.post(
+        f"/p/{blind.id}/annotate/undo", data={"label": skip.id, "submission_id": "undo-the-skip"}, headers={"HX-Request": "true"}
+    ).text  # fmt: skip
+    assert "Quokkas" not in undone
+    decide(client, blind, question, form_of(undone), "correct", text="On Sundays only.")
+    label = labels_of(blind)[-1]
+    assert (label.verdict, label.is_blind) == ("correct", True)
+    assert "Quokkas" in client.get(f"/p/{blind.id}/annotate/{question}").text
+    assert "Quokkas" in client.get(f"/p/{blind.id}/labels/{label.id}").text
+
+
+def test_who_has_still_to_decide_blind_sees_neither_the_answer_nor_what_another_wrote(
+    client: FlaskClient, annotator: FlaskClient, blind: Project
+) -> None:
+    set_project(blind, blind=1, overlap=2)
+    question, form = take(client, blind)
+    decide(client, blind, question, form, "correct", text="Wombats only.", reason="The sign says so.")
+    [label] = labels_of(blind)
+    paths = (f"/p/{blind.id}/labels", f"/p/{blind.id}/labels?history=all", f"/p/{blind.id}/labels/{label.id}")
+    for path in paths:
+        page = annotator.get(path).text
+        assert "Quokkas" not in page
+        assert "Wombats" not in page
+        assert "The sign says so" not in page
+        own = client.get(path).text
+        assert "Quokkas" in own
+        assert "Wombats" in own
+    mine = form_of(annotator.get(f"/p/{blind.id}/annotate/{question}").text)
+    decide(annotator, blind, question, mine, "unanswerable")
+    for path in paths:
+        assert "Wombats" in annotator.get(path).text
 
 
 def test_a_change_of_mind_after_seeing_the_answer_is_not_blind(client: FlaskClient, blind: Project) -> None:

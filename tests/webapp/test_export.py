@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webapp.labelled import Labelled, make_labelled
+from tests.webapp.queue_rows import add_queue, decide, set_project, take
 from webapp.errors import Invalid
 from webapp.jobs.run import run_here
 from webapp.label.export import Filters, is_formula, write_labels
@@ -59,6 +60,24 @@ def test_csv_neutralises_what_a_spreadsheet_would_run_and_says_where(labelled: L
     accepted = rows[labelled.by_verdict["accept"]]
     assert accepted["neutralised"] == ""
     assert accepted["text"] == "yes"
+
+
+def test_the_files_say_which_labels_were_made_without_the_models_answer(
+    client: FlaskClient, project: Project, tmp_path: Path
+):
+    add_queue(project, 2)
+    for share in (1, 0):
+        set_project(project, blind=share)
+        question, form = take(client, project)
+        assert decide(client, project, question, form, "unanswerable").status_code == 303
+    quiet: Any = {"filters": Filters(), "report": lambda *_: None}
+    export_to(tmp_path / "labels.jsonl", project, "jsonl", **quiet)
+    export_to(tmp_path / "labels.csv", project, "csv", **quiet)
+    lines = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    assert [line["is_blind"] for line in lines] == [True, False]
+    assert client.get(f"/p/{project.id}/dataset?kind=negative").text.count("without the model's answer</span>") == 1
+    with (tmp_path / "labels.csv").open(newline="") as file:
+        assert [row["is_blind"] for row in csv.DictReader(file)] == ["True", "False"]
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "  =1", "\r=1", "＝1"])

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from webapp.errors import NotFound
+from webapp.label.blind import hidden_from, is_blind
 from webapp.label.difference import Change, word_changes
 from webapp.label.effects import Effect, effects_of
 from webapp.label.submission import DECISIONS, decision_of
@@ -39,7 +40,11 @@ class Line:
     created_at: Any
     version: int
     is_late: bool
+    is_blind: bool  # decided without the model's answer
     is_current: bool
+    is_hidden: bool = (
+        False  # whoever looks has still to decide the question blind: nothing that was said or written is in here
+    )
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,13 @@ class Page:
 
 
 def list_labels(
-    session: Session, project: Project, filters: Filters, *, before: int | None = None, after: int | None = None
+    session: Session,
+    project: Project,
+    filters: Filters,
+    *,
+    viewer_id: int,
+    before: int | None = None,
+    after: int | None = None,
 ) -> Page:
     """Newest first. Pages by label id, so that the last page of 100,000 rows is as quick as the first."""
     query = _filtered(project, filters)
@@ -65,7 +76,8 @@ def list_labels(
         rows = list(session.execute(query.order_by(Label.id.desc()).limit(PER_PAGE + 1)))
         has_newer, has_older = before is not None, len(rows) > PER_PAGE
         rows = rows[:PER_PAGE]
-    lines = [_line(row) for row in rows]
+    hidden = hidden_from(session, project, viewer_id, [row.Label.question for row in rows])
+    lines = [_hide(_line(row)) if row.Label.question_id in hidden else _line(row) for row in rows]
     return Page(lines, lines[-1].id if lines and has_older else None, lines[0].id if lines and has_newer else None)
 
 
@@ -77,7 +89,7 @@ def _filtered(project: Project, filters: Filters) -> Any:
                Release.number.label("release"), is_current.label("is_current"))
         .join(Question, Question.id == Label.question_id).join(Person, Person.id == Label.person_id)
         .outerjoin(Answer, Answer.id == Label.answer_id).outerjoin(Release, Release.id == Answer.release_id)
-        .where(Label.project_id == project.id)
+        .where(Label.project_id == project.id).options(contains_eager(Label.question))
     )  # fmt: skip
     if not filters.history:
         query = query.where(is_current, Label.verdict != "undo")
@@ -94,12 +106,16 @@ def _filtered(project: Project, filters: Filters) -> Any:
     return query
 
 
+def _hide(line: Line) -> Line:
+    return replace(line, text="", shown=None, is_hidden=True)
+
+
 def _line(row: Any) -> Line:
     label = row.Label
     return Line(
         id=label.id, question=row.question, decision=decision_of(label.verdict, label.reject_reason), text=label.text,
         shown=row.shown, person=row.person, release=row.release, created_at=label.created_at, version=label.version,
-        is_late=label.is_late, is_current=row.is_current,
+        is_late=label.is_late, is_blind=label.is_blind, is_current=row.is_current,
     )  # fmt: skip
 
 
@@ -134,7 +150,10 @@ class Use:
 
 @dataclass(frozen=True)
 class Trace:
-    """One label: the question, its whole chain, what the model had shown, other people's decisions, and what learned from it."""
+    """One label: the question, its whole chain, what the model had shown, other people's decisions, and what learned from it.
+
+    ``is_hidden``: whoever looks has still to decide the question blind, so the page tells none of it.
+    """
 
     question: Question
     person: Person
@@ -145,9 +164,10 @@ class Trace:
     others: list[Line]
     uses: list[Use]
     effects: list[Effect]
+    is_hidden: bool
 
 
-def trace(session: Session, project: Project, label_id: int) -> Trace:
+def trace(session: Session, project: Project, label_id: int, *, viewer_id: int) -> Trace:
     label = session.get(Label, label_id)
     if label is None or label.project_id != project.id:
         raise NotFound("There is no such label in this project; the page of labels lists them.")
@@ -155,11 +175,13 @@ def trace(session: Session, project: Project, label_id: int) -> Trace:
     labels = list(session.scalars(select(Label).where(*chain).order_by(Label.version)))
     shown = view_answer(session, project, label.answer_id) if label.answer_id is not None else None
     versions = [_version(session, one) for one in labels]
+    question = session.get_one(Question, label.question_id)
     return Trace(
-        question=session.get_one(Question, label.question_id), person=session.get_one(Person, label.person_id),
+        question=question, person=session.get_one(Person, label.person_id),
         current=next(version for version in versions if version.label.id == label.id), versions=versions, answer=shown,
         passages=view_passages(session, shown, label=label), others=_others(session, project, label),
         uses=_uses(session, [one.id for one in labels]), effects=effects_of(session, [one.id for one in labels]),
+        is_hidden=is_blind(session, project, question, viewer_id),
     )  # fmt: skip
 
 

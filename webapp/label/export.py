@@ -108,7 +108,7 @@ def _statement(project_id: int, filters: Filters) -> Any:
             Question.text.label("question"), Label.verdict, Label.reject_reason, Label.text,
             Label.passage_id, right.text.label("passage"), Document.title.label("document"), Label.start, Label.end,
             Label.reason, Person.name.label("person"), Label.round, Label.version, Label.edit_distance, Label.seconds,
-            Label.is_late, Label.weight, Label.created_at, Label.answer_id, Answer.text.label("shown_answer"),
+            Label.is_late, Label.is_blind, Label.weight, Label.created_at, Label.answer_id, Answer.text.label("shown_answer"),
             Answer.answerable.label("shown_answerable"), Answer.score.label("shown_score"), Answer.prompt_version,
             read.id.label("shown_passage_id"), read.text.label("shown_passage"), Answer.start.label("shown_start"),
             Answer.end.label("shown_end"), Release.number.label("release"), maintain_column_froms=True,
@@ -145,7 +145,7 @@ def _write_jsonl(rows: Iterable[Row]) -> Iterator[str]:
 
 COLUMNS = (
     "label", "question_id", "external_id", "question", "verdict", "reject_reason", "text", "passage_id", "passage", "document",
-    "start", "end", "reason", "person", "round", "version", "edit_distance", "seconds", "is_late", "weight", "created_at",
+    "start", "end", "reason", "person", "round", "version", "edit_distance", "seconds", "is_late", "is_blind", "weight", "created_at",
     "shown_answer", "shown_answerable", "shown_score", "prompt_version", "shown_passage_id", "shown_passage", "release",
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from webapp.errors import Forbidden, Invalid
+from webapp.label.blind import is_sealed
 from webapp.label.submission import DECISIONS, Submission
 from webapp.people.service import SignedIn
 
@@ -16,15 +17,17 @@ def read_submission(form: Mapping[str, str], *, project_id: int, question_id: in
     if decision not in DECISIONS:
         raise Invalid(f"{decision[:40]!r} is no decision; use one of the buttons: {', '.join(DECISIONS)}.")
     verdict, reject_reason = DECISIONS[decision]
-    passage_id = _number(form, "passage")
+    passage_id, answer_id, version = _number(form, "passage"), _number(form, "answer_id"), _number(form, "version") or 0
     has_span = passage_id is not None and passage_id == _number(form, "evidence_passage")
     return Submission(
         question_id=question_id, person_id=person.id, submission_id=form.get("submission_id", ""),
-        version=_number(form, "version") or 0, verdict=verdict, reject_reason=reject_reason,
-        text=_lines(form.get("text", "")), answer_id=_number(form, "answer_id"), passage_id=passage_id,
+        version=version, verdict=verdict, reject_reason=reject_reason,
+        text=_lines(form.get("text", "")), answer_id=answer_id, passage_id=passage_id,
         start=_number(form, "start") if has_span else None, end=_number(form, "end") if has_span else None,
         reason=_lines(form.get("reason", "")), seconds=_seconds(form), project_id=project_id,
-        is_from_page=True,
+        is_blind=is_sealed(
+            form.get("blind", ""), question_id=question_id, person_id=person.id, version=version, answer_id=answer_id
+        ),
     )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def store(session: Session, submission: Submission) -> Saved:
         raise NotFound(
             "There is no such question any more, so the decision could not be saved; go on with the next one."
         )
-    shown, is_blind = shown_answer(session, submission, question), _is_blind(session, submission, question)
+    shown, is_blind = shown_answer(session, submission, question), _is_blind(submission)
     submission = clean(session, submission, question, None if is_blind else shown)
     first, newest = _known(session, submission, question)
     if first is not None:
@@ -145,15 +145,11 @@ def _known(session: Session, submission: Submission, question: Any) -> tuple[Lab
     )
 
 
-def _is_blind(session: Session, submission: Submission, question: Any) -> bool:
-    """Whether the page hid the model's answer: worked out again here, a form has no say in it."""
-    if not submission.is_from_page or submission.answer_id is None:
-        return False
-    project = session.get_one(Project, question.project_id)
-    hidden = blind.is_blind(project, question, submission.person_id, version=submission.version)
-    if hidden and decision_of(submission.verdict, submission.reject_reason) in blind.UNFIT:
+def _is_blind(submission: Submission) -> bool:
+    """What cannot be decided without having seen the answer is refused where it was hidden."""
+    if submission.is_blind and decision_of(submission.verdict, submission.reject_reason) in blind.UNFIT:
         raise Invalid(BLIND)
-    return hidden
+    return submission.is_blind
 
 
 def edit(session: Session, submission: Submission) -> Label:

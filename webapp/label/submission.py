@@ -41,7 +41,7 @@ class Submission:
     reason: str = ""
     seconds: float = 0.0
     project_id: int | None = None  # if given, the question must be in this project
-    is_from_page: bool = False  # decided on the annotate page, which serves some questions blind
+    is_blind: bool = False  # the page hid the model's answer
 
 
 class Shown(NamedTuple):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp.ask.queue import Served
 from webapp.health import is_alive
-from webapp.label.blind import is_blind
+from webapp.label.blind import is_blind, seal
 from webapp.label.highlight import Piece, cut
 from webapp.label.service import newest_label
 from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Project, Question, Release
@@ -82,6 +82,7 @@ class QuestionView:
     answer: AnswerView | None
     answer_id: int | None
     is_blind: bool
+    seal: str  # what a blind page's form carries, "" otherwise
     passages: list[PassageView]
     label: Label | None
     version: int
@@ -100,10 +101,11 @@ def view_question(session: Session, project: Project, question: Question | Serve
     # Asked again after the decision, the model in service is heard: whether it has learned is what one wants to see.
     answer_id = question.answer_id or (label.answer_id if label is not None else None)
     version = newest.version if newest is not None else 0
-    hidden = answer_id is not None and is_blind(project, question, person_id, version=version)
+    hidden = answer_id is not None and is_blind(session, project, question, person_id)
     shown = view_answer(session, project, answer_id) if answer_id is not None and not hidden else None
     return QuestionView(
         id=question.id, title=question.text, source=question.source, answer=shown, answer_id=answer_id, is_blind=hidden,
+        seal=seal(question_id=question.id, person_id=person_id, version=version, answer_id=answer_id) if hidden and answer_id else "",
         passages=view_passages(session, shown, label=label, answer_id=answer_id), label=label,
         version=version, submission_id=new_submission_id(), shown_at=int(time.time()),
         text=label.text if label is not None and label.text else shown.text if shown else "",
