@@ -1,7 +1,7 @@
 """What the labels of now teach, row by row and kind by kind, as a model would get it; and what a frozen dataset held."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -29,6 +29,7 @@ class PreviewRow:
     rejected: str = ""  # the target that ``target`` is preferred to
     is_found: bool = True  # the answer stands word for word in the passage
     is_passage_only: bool = False
+    is_blind: bool = False  # the person who decided did not see the model's answer
     triple: Triple | None = None
 
 
@@ -56,7 +57,13 @@ def preview(project: Project, *, kind: str = "", split: str = "", page: int = 1,
     texts = load_texts([item for item in chosen if isinstance(item, Row)])
     task = get_task(project.task)
     rows = tuple(_from_triple(item) if isinstance(item, Found) else _from_row(item, texts, task) for item in chosen)
+    blind = _blind_labels([label for row in rows for label in row.labels])
+    rows = tuple(replace(row, is_blind=not blind.isdisjoint(row.labels)) for row in rows)
     return Preview(counts, rows, (), page, pages, len(matching))
+
+
+def _blind_labels(labels: Sequence[int]) -> set[int]:
+    return set(db.session.scalars(select(Label.id).where(Label.id.in_(labels), Label.is_blind)))
 
 
 def _unsure(decided: Decided) -> list[Row]:
