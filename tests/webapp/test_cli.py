@@ -216,6 +216,19 @@ def test_every_byte_is_checked_before_a_person_puts_a_release_in_service(shell: 
     assert shell.json("ask", "Served", "Are dogs allowed?")["release"] == 5
 
 
+def test_an_import_names_the_gold_answers_that_are_not_in_their_context(shell: Shell, tmp_path: Path) -> None:
+    shell.json("project", "create", "Food")
+    row = {"question": "Who cooks?", "context": "Kavo opens at nine.", "answers": ["Ada"]}
+    path = tmp_path / "gold.jsonl"
+    path.write_text(json.dumps(row), encoding="utf-8")
+    code, out, _ = shell.run("import", "Food", str(path), "--kind", "gold")
+    assert code == 0
+    assert "1 of those added look wrong:\n  line 1: The answer 'Ada' is not in the row's context" in out
+    row["question"] = "Who sings?"
+    path.write_text(json.dumps(row), encoding="utf-8")
+    assert [one["line"] for one in shell.json("import", "Food", str(path), "--kind", "gold")["warnings"]] == [1]
+
+
 def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Path) -> None:
     """The release that their answers belong to has no model of its own."""
     row = {"question": "When?", "verdict": "correct", "text": "nine", "person": "Ben", "shown_answer": "ten"}

@@ -47,6 +47,7 @@ def test_documents_go_in_and_a_second_import_adds_nothing(tmp_path: Path, projec
         "added": 2,
         "duplicates": 0,
         "rejected": [],
+        "warnings": [],
     }
     again = import_file(path, project)
     assert (again.added, again.duplicates, count(Document)) == (0, 2, 2)
@@ -176,6 +177,22 @@ def test_gold_rows_become_questions_and_their_contexts_documents(tmp_path: Path,
     assert what["answers"] == [{"text": "Kavo Bistro", "start": 0}]
     again = import_file(path, project, "gold")
     assert (again.added, again.duplicates, count(Document)) == (0, 3, 1)
+
+
+def test_gold_answers_that_are_not_in_their_context_come_in_and_are_named(tmp_path: Path, project: Project):
+    context = "Kavo Bistro opens at nine."
+    rows = [
+        {"question": "When does it open?", "context": context, "answers": ["Nine"]},
+        {"question": "Who cooks?", "context": context, "answers": ["Ada Kavo"]},
+        {"question": "Who waits?", "context": "", "answers": ["Ben"]},
+        {"question": "Who sings?", "context": context, "answers": [{"text": "Cy", "start": None}, "Dee", "Kavo"]},
+    ]
+    path = lines(tmp_path / "gold.jsonl", rows)
+    result = import_file(path, project, "gold")
+    assert (result.added, result.rejected) == (4, ())
+    assert [row.line for row in result.warnings] == [2, 4]
+    assert "The answer 'Ada Kavo' is not in the row's context" in result.warnings[0].reason
+    assert "The answers 'Cy', 'Dee' are not" in result.warnings[1].reason
 
 
 def test_one_question_about_two_texts_is_two_gold_rows(tmp_path: Path, project: Project):

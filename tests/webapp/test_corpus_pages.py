@@ -130,6 +130,17 @@ def test_questions_are_imported_by_page(client: FlaskClient, project: Project):
     assert count(Question) == 2
 
 
+def test_gold_answers_that_are_not_in_their_context_are_named_on_the_page(client: FlaskClient, project: Project):
+    row = {"question": "Who cooks?", "context": "Kavo opens at nine.", "answers": ["Ada"]}
+    send(client, project, json.dumps(row).encode(), "gold.jsonl", kind="gold")
+    job = run_newest()
+    assert count(Question) == 1
+    for path in ("corpus", f"corpus/imports/{job.id}"):
+        page = client.get(f"/p/{project.id}/{path}").text
+        assert "1 of those added look wrong" in page
+        assert "<b>Line 1:</b> The answer &#39;Ada&#39; is not in the row&#39;s context" in page
+
+
 def test_documents_are_searched_shown_and_deleted(client: FlaskClient, project: Project):
     send(
         client,

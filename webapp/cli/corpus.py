@@ -53,14 +53,19 @@ def import_(
 
 
 def _import_text(result: dict[str, Any], file: Path) -> str:
-    rejected = result["rejected"]
+    rejected, warnings = result["rejected"], result["warnings"]
     lines = [
         f"{file.name}: {result['added']:,} {result['kind']} added, {result['duplicates']:,} there already, {len(rejected):,} refused."
     ]
-    lines += [f"  line {row['line']}: {row['reason']}" for row in rejected[:LISTED]]
-    if len(rejected) > LISTED:
-        lines.append(f"  and {len(rejected) - LISTED:,} more; --json lists all.")
-    return "\n".join(lines)
+    lines += _listed(rejected)
+    if warnings:
+        lines.append(f"{len(warnings):,} of those added look wrong:")
+    return "\n".join([*lines, *_listed(warnings)])
+
+
+def _listed(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [f"  line {row['line']}: {row['reason']}" for row in rows[:LISTED]]
+    return [*lines, f"  and {len(rows) - LISTED:,} more; --json lists all."] if len(rows) > LISTED else lines
 
 
 @click.command("index")

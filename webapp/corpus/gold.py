@@ -12,7 +12,7 @@ from retriever.cleaning import clean_text, document_sha256
 from retriever.types import Document as Text
 from retriever.types import Rejected, Row
 from webapp.corpus import documents, questions
-from webapp.corpus.importing import Source, Stored, mapped_rows
+from webapp.corpus.importing import Source, Stored, Warned, mapped_rows
 from webapp.corpus.questions import cell, clean_question, question_sha256
 from webapp.errors import Invalid
 from webapp.models import Project, Question
@@ -125,11 +125,27 @@ def store(session: Session, project: Project, items: list[Item]) -> Stored:
             known.add(item.sha256)
             named |= {item.id}
             kept.append(item)
+    result.warnings = [warning for item in kept if (warning := _warning(item)) is not None]
     if kept:
         session.execute(insert(Question), [_row(project, item) for item in kept])
     documents.store(session, project, _contexts(items))
     result.added = len(kept)
     return result
+
+
+def _warning(item: Item) -> Warned | None:
+    """An answer in other words than the context's may be meant so, but a model that points into the text can never give it."""
+    context = clean_text(item.gold["context"]).casefold()
+    missing = [answer["text"] for answer in item.gold["answers"] if answer["text"].strip().casefold() not in context]
+    if not context or not missing:
+        return None
+    named = ", ".join(repr(text[:60]) for text in missing[:3])
+    is_one = len(missing) == 1
+    return Warned(
+        item.line,
+        f"The answer{'' if is_one else 's'} {named} {'is' if is_one else 'are'} not in the row's context. The row came in as it is; if "
+        "that is a slip, correct the file, because a model that points into the text can never give such an answer.",
+    )
 
 
 def _row(project: Project, item: Item) -> dict[str, Any]:

@@ -29,6 +29,14 @@ MAPPED_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 SNIFFED_JSON_BYTES = 20_000_000
 
 
+@dataclass(frozen=True)
+class Warned:
+    """A row that came in although something about it looks wrong."""
+
+    line: int
+    reason: str
+
+
 @dataclass
 class Stored:
     """What became of one batch."""
@@ -36,6 +44,7 @@ class Stored:
     added: int = 0
     duplicates: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -45,15 +54,18 @@ class ImportResult:
     added: int
     duplicates: int
     rejected: tuple[Rejected, ...]
+    warnings: tuple[Warned, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         rejected = [{"line": row.line, "reason": row.reason} for row in self.rejected]
+        warnings = [{"line": row.line, "reason": row.reason} for row in self.warnings]
         return {
             "kind": self.kind,
             "read": self.read,
             "added": self.added,
             "duplicates": self.duplicates,
             "rejected": rejected,
+            "warnings": warnings,
         }
 
 
@@ -119,7 +131,7 @@ def import_file(
     except RetrieverError as error:
         raise Invalid(f"{source.name}: {error}") from error
     rejected = tuple(sorted(counts.rejected, key=lambda row: row.line))
-    return ImportResult(kind, read, counts.added, counts.duplicates, rejected)
+    return ImportResult(kind, read, counts.added, counts.duplicates, rejected, tuple(counts.warnings))
 
 
 def open_source(
@@ -181,6 +193,7 @@ def _store_batch(
     counts.added += stored.added
     counts.duplicates += stored.duplicates
     counts.rejected += stored.rejected
+    counts.warnings += stored.warnings
 
 
 def refuse_deleted(session: Session, project: Project) -> None:

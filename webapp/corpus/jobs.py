@@ -33,6 +33,7 @@ def run_import(context: JobContext) -> dict[str, Any]:
     listed = result.as_dict()
     return {
         **listed, "name": upload.name, "rejected": listed["rejected"][:LISTED_REJECTIONS], "rejected_rows": len(result.rejected),
+        "warnings": listed["warnings"][:LISTED_REJECTIONS], "warned_rows": len(result.warnings),
     }  # fmt: skip
 
 
