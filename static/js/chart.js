@@ -91,6 +91,7 @@
     words.className = "meta";
     words.textContent = sentence;
     box.replaceChildren(words);
+    box.classList.add("quiet");
   }
 
   function show(box, data) {
@@ -98,6 +99,7 @@
     if (!data.series.some((series) => series.points.length)) return say(box, data.empty || "Nothing to draw yet.");
     if (!charts.has(box)) {
       box.replaceChildren();
+      box.classList.remove("quiet");
       charts.set(box, echarts.init(box));
     }
     charts.get(box).setOption(option(data, box.clientWidth), true);

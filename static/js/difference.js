@@ -35,7 +35,7 @@
 
   function show(box, oldText, newText) {
     box.replaceChildren();
-    if (oldText.trim() === newText.trim() || !oldText) return;
+    if (oldText.trim() === newText.trim() || !oldText || !newText.trim()) return;
     for (const [kind, text] of wordChanges(oldText, newText)) {
       const node = document.createElement({ same: "span", gone: "del", new: "ins" }[kind]);
       const words = kind === "same" ? text : text.trimEnd(); // no line through or under the blank after a word
