@@ -10,17 +10,22 @@ from training.variations import variations
 PREFERENCES = ("off", "dpo")
 MOST_PRACTICE = 1500
 """Practice rows of a warm-up: about a minute of a small model's time on two processor cores."""
+WARM_UP_EPOCHS = 1.0
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """The switches of one run, saved with it. ``variations`` is how many other ways to ask are added for each labelled question."""
+    """The switches of one run, saved with it. ``variations`` is how many other ways to ask are added for each labelled question.
+
+    ``only_warm_up``: practice on the corpus and starting data are all there is to learn from; labelled rows are left alone.
+    """
 
     rehearsal: bool = True
     variations: int = 0
     rejects: bool = False
     preferences: str = "off"
     warm_up: bool = False
+    only_warm_up: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from training.bootstrap import Interval
-from training.fit import check_examples, fit, learning_rate
-from training.lessons import Lessons, Material, count_rows, learning_rows, practice_rows
+from training.fit import LEAST_LABELS, check_examples, fit, learning_rate
+from training.lessons import WARM_UP_EPOCHS, Lessons, Material, count_rows, learning_rows, practice_rows
 from training.preferences import LEAST_PAIRS, can_prefer, prefer, usable_pairs
-from training.types import Example, FitConfig, Report
+from training.types import Example, FitConfig, Report, TrainingError
 
 Log = Callable[[dict[str, float]], None]
-WARM_UP_EPOCHS = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,19 @@ def learn(
     ``log`` also gets what was learned from: ``rows_<kind>`` at step 0, and ``preference_...`` at the last step.
     Raises :class:`TrainingError` as ``fit`` does; variations and rejects do not make few labels enough.
     """
+    if lessons.only_warm_up:
+        _practise(
+            answerer,
+            train,
+            material,
+            judge=judge,
+            folder=folder,
+            config=config,
+            report=report,
+            log=log,
+            lessons=lessons,
+        )
+        return
     check_examples(train)
     rows = learning_rows(train, lessons, material, seed=config.seed)
     practice = practice_rows(material.passages, seed=config.seed) if lessons.warm_up else []
@@ -61,6 +73,35 @@ def learn(
     if has_preferences:
         told = _prefer_if_better(answerer, material, judge, rate=rate, config=config, report=_part(report, end, 1.0))
         log({"step": fitted.steps, "fraction": 1.0, **{f"preference_{name}": value for name, value in told.items()}})
+
+
+def _practise(
+    answerer: Any,
+    train: Sequence[Example],
+    material: Material,
+    *,
+    judge: Judge | None,
+    folder: Path,
+    config: FitConfig,
+    report: Report,
+    log: Log,
+    lessons: Lessons,
+) -> None:
+    """The warm-up by itself, its practice rows mixed with starting data. How the model answers (fixed answers) stays the base's."""
+    practice = practice_rows(material.passages, seed=config.seed)
+    if len(practice) < LEAST_LABELS:
+        raise TrainingError(
+            f"The corpus gives {len(practice)} practice {'row' if len(practice) == 1 else 'rows'} where at least {LEAST_LABELS} are needed: a "
+            "phrase has to occur in two sentences of one passage; import more or longer documents."
+        )
+    rehearsal = [row for row in train if row.kind == "rehearsal"] if lessons.rehearsal else []
+    log({"step": 0, "fraction": 0.0, **{f"rows_{kind}": n for kind, n in count_rows([*practice, *rehearsal]).items()}})
+    fixed_answers = answerer.settings.fixed_answers
+    fit(
+        answerer, [*practice, *rehearsal], measure=judge.measure if judge else None, folder=folder,
+        config=replace(config, epochs=WARM_UP_EPOCHS), report=report, log=log,
+    )  # fmt: skip
+    answerer.settings = replace(answerer.settings, fixed_answers=fixed_answers)
 
 
 def _part(report: Report, low: float, high: float, before: str = "") -> Report:

@@ -23,8 +23,14 @@ FAILED = {
 @click.command()
 @click.argument("project")
 @click.option("--wait", is_flag=True, help="Wait for the end; runs it here when no worker is running.")
+@click.option(
+    "--warm-up",
+    "is_practice",
+    is_flag=True,
+    help="Before there are labels: practise on the project's own corpus, with phrases hidden.",
+)
 @json_option
-def train(project: str, wait: bool, as_json: bool) -> None:
+def train(project: str, wait: bool, is_practice: bool, as_json: bool) -> None:
     """Start an iteration: train on all labels so far, compare, and promote the result if it is better."""
     from webapp.db import write
     from webapp.iterations import service
@@ -33,7 +39,9 @@ def train(project: str, wait: bool, as_json: bool) -> None:
     with opened():
         found = project_by_name(project)
         with write() as session:
-            iteration = service.start(session, found, person=None, reason="Started on the command line.")
+            iteration = service.start(
+                session, found, person=None, reason="Started on the command line.", is_practice=is_practice
+            )
         if not wait:
             text = (
                 f"Iteration {iteration.number} is queued; the worker starts it. `errata train --wait` shows the result."

@@ -52,7 +52,8 @@ def _evaluated(project: Project) -> list[tuple[Iteration, int]]:
         Iteration.project_id == project.id,
         select(EvaluationRow.id).where(EvaluationRow.iteration_id == Iteration.id).exists(),
     )
-    return [(iteration, count or 0) for iteration, count in db.session.execute(query.order_by(Iteration.number.desc()))]
+    rows = db.session.execute(query.order_by(Iteration.number.desc()))
+    return [(iteration, count) for iteration, count in rows if count]  # practice on the corpus had none
 
 
 def _scores(project: Project, iteration: Iteration) -> dict[int, float]:

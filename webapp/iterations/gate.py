@@ -16,6 +16,14 @@ TOLERANCE = 0.02  # the lower end of the interval may reach this far below zero
 FEW = 30  # fewer test questions than this are said to be few
 REFUSED_MORE = 0.10  # the share of answerable questions refused may rise this much
 SLOWER_S = 0.02  # a difference below this is not noticed, whatever the ratio
+UNMEASURED = (
+    "Nothing could be measured, because there is no test question yet (15 % of the labelled questions become test questions, and gold "
+    "questions can be imported); the model in service stays, and a person may promote the candidate."
+)
+PRACTISED = (
+    "It practised on the corpus and learned from no label. Later iterations begin with the base model again: switch warm_up on in the "
+    "project's settings to let them practise too."
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,12 @@ class Gate:
             f"Release {number} was put into service after the comparison began, so an engineer decides between the two."
         )
         return replace(self, decision="ask", reasons=(self.reasons[0], said, *self.reasons[1:]))
+
+    def after_practice(self) -> "Gate":
+        """The same for a candidate that learned from no label: what nothing could be told of waits for a person."""
+        if self.interval.n:
+            return replace(self, reasons=(*self.reasons, PRACTISED))
+        return replace(self, decision="ask", reasons=(UNMEASURED, PRACTISED))
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def _tidy_if_cancelled(context: JobContext, project: Project, iteration: Iterati
     job = job_service.get_job(context.job_id)
     if job is not None and (job.cancel_requested or job.state == "cancelled"):
         shutil.rmtree(home.absolute(iteration.path) / "checkpoints", ignore_errors=True)
-        for kind in ("answerer", "retriever"):
+        for kind in ("answerer", "retriever", "index"):
             shutil.rmtree(_place(project, iteration, kind), ignore_errors=True)
 
 
@@ -182,6 +182,8 @@ def _compare(
     comparison = contest(
         project, pair, champion=champion, dataset=dataset, rows=rows, seed=iteration.seed, report=report
     )
+    if lessons.lessons_of(iteration).only_warm_up:
+        comparison = replace(comparison, gate=comparison.gate.after_practice())
     with write() as session:
         context.guard(session)
         session.execute(

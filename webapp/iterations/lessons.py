@@ -24,6 +24,11 @@ def switched_on(settings: ProjectSettings) -> Lessons:
     )  # fmt: skip
 
 
+def only_practice(settings: ProjectSettings) -> Lessons:
+    """Of an iteration without labels: practice on the corpus, with starting data if the project mixes it in."""
+    return Lessons(rehearsal=settings.rehearsal == "on", warm_up=True, only_warm_up=True)
+
+
 def lessons_of(iteration: Iteration) -> Lessons:
     """Those it was started with; an iteration from before there were switches had starting data and nothing else."""
     return Lessons(**iteration.config.get("lessons", {}))

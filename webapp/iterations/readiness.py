@@ -35,6 +35,7 @@ class Readiness:
     changed_since_last: int  # since the labels of the last iteration, promoted or not
     train_after: int
     problem: str  # why it cannot start now; "" when it can
+    can_practise: bool  # there is too little to learn from yet, but a corpus
 
     @property
     def line(self) -> str:
@@ -60,8 +61,30 @@ def tally_labels(project_id: int) -> Tally:
 
 def find_problem(project: Project) -> str:
     """One sentence on why an iteration cannot start, and what to do; "" when it can."""
+    return _no_model(project) or _nothing_to_learn(project)
+
+
+def find_practice_problem(project: Project) -> str:
+    """Why practice on the corpus alone cannot start: with labels enough for an iteration it would leave them unused."""
+    if not get_task(project.task).USES_PASSAGES:
+        return "This task has no corpus to practise on; label some questions and start an iteration."
+    if _no_model(project):
+        return _no_model(project)
+    if not _nothing_to_learn(project):
+        return (
+            "There are labels enough to learn from, so practice alone would leave them unused; start an iteration, with the project's "
+            "setting warm_up on if it shall practise first."
+        )
+    return ""
+
+
+def _no_model(project: Project) -> str:
     if project.champion_id is None and get_task(project.task).USES_PASSAGES:
         return f'There is no model in service to compare with yet; add documents and build the index first (`errata index "{project.name}"`).'
+    return ""
+
+
+def _nothing_to_learn(project: Project) -> str:
     tally = tally_labels(project.id)
     if tally.usable < AT_LEAST:
         return _too_few(tally)
@@ -103,7 +126,9 @@ def _too_few(tally: Tally) -> str:
 def assess(project: Project) -> Readiness:
     settings = project_settings.read(project)
     changed, since_last = count_changes(project)
-    return Readiness(changed, since_last, settings.train_after, find_problem(project))
+    problem = find_problem(project)
+    can_practise = bool(problem) and not find_practice_problem(project)
+    return Readiness(changed, since_last, settings.train_after, problem, can_practise)
 
 
 def count_changes(project: Project, *, at_most: int | None = None) -> tuple[int, int]:

@@ -56,7 +56,13 @@ def start(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     try:
         with write() as session:
-            number = service.start(session, project, person=current_person(), reason="Started by hand.").number
+            number = service.start(
+                session,
+                project,
+                person=current_person(),
+                reason="Started by hand.",
+                is_practice="practice" in request.form,
+            ).number
     except Invalid as error:
         return _index_page(project, str(error)), 400
     except Busy:

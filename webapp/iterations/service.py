@@ -7,20 +7,24 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from training.lessons import WARM_UP_EPOCHS
 from training.types import FitConfig
 from webapp import home
 from webapp.audit import record
 from webapp.errors import Invalid, NotFound
-from webapp.iterations.lessons import switched_on
-from webapp.iterations.readiness import find_problem, newest_label
+from webapp.iterations.lessons import only_practice, switched_on
+from webapp.iterations.readiness import find_practice_problem, find_problem, newest_label
 from webapp.jobs import service as job_service
 from webapp.models import ACTIVE_JOB_STATES, EvaluationRow, Iteration, Job, Project, Release, db
 from webapp.projects import settings as project_settings
 
 
-def start(session: Session, project: Project, *, person: Any, reason: str = "") -> Iteration:
-    """Queue an iteration. Raises ``Invalid`` when the labels cannot teach anything yet, ``Busy`` when one is on its way."""
-    problem = find_problem(project)
+def start(session: Session, project: Project, *, person: Any, reason: str = "", is_practice: bool = False) -> Iteration:
+    """Queue an iteration. Raises ``Invalid`` when the labels cannot teach anything yet, ``Busy`` when one is on its way.
+
+    ``is_practice``: learn from no label, but from phrases hidden in the project's own corpus.
+    """
+    problem = find_practice_problem(project) if is_practice else find_problem(project)
     if problem:
         raise Invalid(problem)
     number = (session.scalar(select(func.max(Iteration.number)).where(Iteration.project_id == project.id)) or 0) + 1
@@ -33,10 +37,13 @@ def start(session: Session, project: Project, *, person: Any, reason: str = "") 
         person=person,
     )
     settings = project_settings.read(project)
-    fit = FitConfig(epochs=settings.epochs, method=settings.method, seed=settings.seed)
+    fit = FitConfig(
+        epochs=WARM_UP_EPOCHS if is_practice else settings.epochs, method=settings.method, seed=settings.seed
+    )
+    lessons = only_practice(settings) if is_practice else switched_on(settings)
     iteration = Iteration(
         project_id=project.id, number=number, job_id=job.id, base=project.base, seed=settings.seed,
-        config={"fit": asdict(fit), "lessons": asdict(switched_on(settings)), "task": project.task, "reason": reason, "newest_label": newest_label(project.id), "answerer": uuid.uuid4().hex},
+        config={"fit": asdict(fit), "lessons": asdict(lessons), "task": project.task, "reason": reason, "newest_label": newest_label(project.id), "answerer": uuid.uuid4().hex},
         path=home.relative(home.iteration_folder(project.id, number)), started_by_id=person.id if person is not None else None,
     )  # fmt: skip
     session.add(iteration)
