@@ -1,5 +1,6 @@
 """The demo project is made once, finished when it was interrupted, and found again."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import toys
 from flask import Flask
 from sqlalchemy import func, select
 
+from webapp.ask.ordering import order_queue
 from webapp.corpus.importing import import_file
 from webapp.datasets.freeze import freeze
 from webapp.demo import setup
@@ -41,6 +43,18 @@ def test_the_demo_has_documents_questions_and_a_release(app: Flask) -> None:
 def test_the_demo_has_a_steady_test_split_before_anybody_labels(app: Flask) -> None:
     project = setup.prepare_demo(say=lambda _: None)
     assert freeze(project).counts["test"] >= 20
+
+
+def test_its_first_ten_questions_are_a_good_introduction(app: Flask) -> None:
+    project = setup.prepare_demo(say=lambda _: None)
+    order_queue(project, embed=None, guard=lambda _session: None)
+    served = db.session.scalars(select(Question.text).order_by(Question.priority, Question.id).limit(10)).all()
+    titles = re.findall(r"\w+", " ".join(db.session.scalars(select(Document.title))).casefold())
+    is_told = [any(word in titles for word in re.findall(r"\w{6,}", text.casefold())) for text in served]
+    assert is_told.count(False) == 1  # the one restaurant that no document names
+    assert is_told[:3] == [True] * 3
+    paying_or_parking = [text for text in served if re.search(r"pay|park|\bcar\b|bill", text, re.IGNORECASE)]
+    assert 2 <= len(paying_or_parking) <= 4  # what the starter was never taught, so that there is something to correct
 
 
 @pytest.mark.parametrize("step", ["gold", "index"])
