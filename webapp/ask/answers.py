@@ -1,5 +1,6 @@
 """What a release said for a question, stored with the path it took there."""
 
+import datetime as dt
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -8,8 +9,13 @@ from sqlalchemy.orm import Session
 from webapp.models import Answer, AnswerPassage, Question, now
 
 
-def store_answer(session: Session, question: Question, release_id: int, answered: Any) -> Answer:
-    """Store ``answered`` (a ``webapp.releases.serving.Answered``) with its passages as the question's newest answer."""
+def store_answer(
+    session: Session, question: Question, release_id: int, answered: Any, *, asked_at: dt.datetime | None = None
+) -> Answer:
+    """Store ``answered`` (a ``webapp.releases.serving.Answered``) with its passages as the question's newest answer.
+
+    ``asked_at``: when the memory of labels was asked for it, which knew no later label; now if not given.
+    """
     hits, prediction = answered.hits, answered.prediction
     passage_id = hits[prediction.passage].passage if prediction.passage is not None else None
     answer = Answer(
@@ -17,6 +23,7 @@ def store_answer(session: Session, question: Question, release_id: int, answered
         score=prediction.score, answerable_score=prediction.answerable_score, log_probability=prediction.log_probability,
         best_text=prediction.best_text, passage_id=passage_id, start=prediction.start, end=prediction.end,
         prompt_version=prediction.prompt_version, retrieval_s=answered.retrieval_s, answer_s=answered.answer_s,
+        created_at=asked_at or now(),
     )  # fmt: skip
     session.add(answer)
     session.flush()

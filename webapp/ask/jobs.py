@@ -5,12 +5,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from training.types import TrainingError
-from webapp.ask import answers, ordering
-from webapp.db import write
+from webapp.ask import ordering, refreshing
+from webapp.ask.ahead import answer_batch, champion_of_now
 from webapp.jobs.context import JobContext
-from webapp.models import Answer, Project, Question, Release, db, now
-from webapp.projects import settings as project_settings
+from webapp.models import Answer, Project, Question, db, now
 from webapp.releases.serving import LoadedRelease, describe, load_release
 
 FIRST_BATCH = 16  # small: somebody may wait for the first answers
@@ -20,14 +18,17 @@ BATCH = 64
 def run_predict(context: JobContext) -> dict[str, Any]:
     """Answer open questions that have no answer of the champion, those served next first; again when the champion changes.
 
-    New questions get their place in the queue before, as well as it is known; with the answers known, all get it anew.
+    New questions get their place in the queue before, as well as it is known; with the answers known, all get it anew. A job asked for
+    after a label answers again only what is like the labelled question.
     """
+    if context.payload.get("refresh"):
+        return refreshing.refresh(context)
     answered, place, size = 0, None, FIRST_BATCH
     if ordering.is_anything_unordered(context.project_id or 0):
-        ordering.order_queue(_champion(context)[0], embed=None, guard=context.guard)
+        ordering.order_queue(champion_of_now(context)[0], embed=None, guard=context.guard)
     release: LoadedRelease | None = None
     while True:
-        project, champion = _champion(context)
+        project, champion = champion_of_now(context)
         if release is None or release.files.release_id != champion.id:
             context.report(0.01, f"Loading release {champion.number}")
             release, place = load_release(describe(champion)), None
@@ -37,23 +38,10 @@ def run_predict(context: JobContext) -> dict[str, Any]:
             embed = release.embedder.encode if release.embedder is not None else None
             ordered = ordering.order_queue(project, embed=embed, guard=context.guard)
             return {"answered": answered, "ordered": ordered, "release": champion.number}
-        answered += _answer(context, project, release, batch)
+        answered += answer_batch(context, project, release, batch)
         place, size = (batch[-1].priority, batch[-1].id), BATCH
         waiting = answered + _count_waiting(project, champion.id)
         context.report(min(answered / max(waiting, 1), 0.99), f"{answered:,} of {waiting:,} questions answered")
-
-
-def _champion(context: JobContext) -> tuple[Project, Release]:
-    db.session.rollback()
-    project = db.session.get(Project, context.project_id, populate_existing=True)
-    if project is None or project.deleted_at is not None:
-        raise TrainingError("The project was deleted, so its questions are not answered any more.")
-    champion = db.session.get(Release, project.champion_id) if project.champion_id is not None else None
-    if champion is None:
-        raise TrainingError(
-            f"{project.name} has no release yet; import documents and run `errata index {project.name}` first."
-        )
-    return project, champion
 
 
 def _unanswered(project_id: int, champion_id: int) -> Any:
@@ -80,22 +68,3 @@ def _next_batch(project: Project, champion_id: int, place: tuple[float, int] | N
 
 def _count_waiting(project: Project, champion_id: int) -> int:
     return db.session.scalar(select(func.count()).select_from(_unanswered(project.id, champion_id).subquery())) or 0
-
-
-def _answer(context: JobContext, project: Project, release: LoadedRelease, batch: list[Any]) -> int:
-    shown = project_settings.read(project).passages_shown
-    found = release.answer([row.text for row in batch], k=shown)
-    stored = 0
-    with write() as session:
-        context.guard(session)
-        rows = session.scalars(
-            select(Question).where(Question.id.in_([row.id for row in batch])).execution_options(populate_existing=True)
-        )
-        questions = {question.id: question for question in rows}
-        for row, answered in zip(batch, found, strict=True):
-            question = questions.get(row.id)
-            if question is None or answers.is_looked_at(question):
-                continue
-            answers.store_answer(session, question, release.files.release_id, answered)
-            stored += 1
-    return stored

@@ -1,9 +1,11 @@
-"""Ask a question and see it answered live on the annotate page."""
+"""Ask a question and see it answered live on the annotate page; answers ahead of time are made anew when a label taught something."""
+
+from http import HTTPStatus
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.ask import service
+from webapp.ask import refreshing, service
 from webapp.db import write
 from webapp.errors import Invalid, NotFound, Unavailable
 from webapp.htmx import redirect_to, render
@@ -11,6 +13,22 @@ from webapp.people.service import current_person, require
 from webapp.projects.service import project_or_404
 
 bp = Blueprint("ask", __name__)
+
+
+@bp.after_app_request
+def refresh_what_is_like_it(response: Response) -> Response:
+    """A stored decision that speaks of passages, or takes back one that did, changes what like questions in the queue should find."""
+    if request.method == "POST" and response.status_code < HTTPStatus.BAD_REQUEST and _teaches():
+        refreshing.request((request.view_args or {}).get("project_id", 0))
+    return response
+
+
+def _teaches() -> bool:
+    form = request.form
+    if request.endpoint != "label.decide":
+        return request.endpoint == "label.undo"
+    names_passages = form.get("decision") in ("accept", "correct", "wrong_passage") or form.get("passage", "") != ""
+    return names_passages or form.get("version", "0") != "0"
 
 
 def _page(project_id: int, *, error: str = "") -> Response:

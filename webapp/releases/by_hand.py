@@ -35,7 +35,8 @@ class Change:
 
 def request_answers(session: Session, project: Project) -> None:
     """Answer the queue ahead of time; a job that has not begun yet will see the new release or questions as well."""
-    waiting = (Job.project_id == project.id, Job.kind == "predict", Job.state == "queued")
+    # One with a lock answers again what a label was about, and no new question.
+    waiting = (Job.project_id == project.id, Job.kind == "predict", Job.state == "queued", Job.lock.is_(None))
     if session.scalar(select(Job.id).where(*waiting).limit(1)) is None:
         enqueue(session, "predict", project_id=project.id, payload={}, priority=20)
 
