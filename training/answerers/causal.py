@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +22,9 @@ class CausalAnswerer:
 
     def __init__(self, model: Any, tokenizer: Any, settings: Settings, task: Any) -> None:
         self.model, self.tokenizer, self.settings, self.task = model, tokenizer, settings, task
+        self.vocabulary = Vocabulary(tokenizer)
         self.null = target_ids(tokenizer, task.format_target(Target("", answerable=False)), special=False)
         self.padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.tokenizer)
 
     @property
     def window(self) -> int:

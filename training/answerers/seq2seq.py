@@ -1,7 +1,6 @@
 """Encoder-decoder models (FLAN-T5, BART): the prompt goes into the encoder, the answer comes out of the decoder."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +23,11 @@ class Seq2SeqAnswerer:
 
     def __init__(self, model: Any, tokenizer: Any, settings: Settings, task: Any) -> None:
         self.model, self.tokenizer, self.settings, self.task = model, tokenizer, settings, task
+        self.vocabulary = Vocabulary(tokenizer)
         self.null = target_ids(tokenizer, task.format_target(Target("", answerable=False)), special=True)
         special = set(tokenizer.all_special_ids)
         # Some tokenizers (BART) begin every target with a special token: the first word of the null target comes after.
         self.null_word = next((i for i, token in enumerate(self.null) if token not in special), 0)
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.tokenizer)
 
     @property
     def window(self) -> int:

@@ -6,6 +6,7 @@ passage, greedy decoding cannot: every token must continue some stretch of it, o
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from training.answerers.prompts import target_ids
@@ -38,14 +39,26 @@ def fixed_answers(examples: Iterable[Example]) -> tuple[str, ...] | None:
 
 
 class Vocabulary:
-    """Which tokens of a tokenizer begin a word and which go on with one, (words,) each."""
+    """Which tokens of a tokenizer begin a word and which go on with one, (words,) each; read when first asked for."""
 
     def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    @cached_property
+    def _tokens(self) -> list[str]:
+        return list(self._tokenizer.convert_ids_to_tokens(list(range(len(self._tokenizer)))))
+
+    @cached_property
+    def begins(self) -> "torch.Tensor":
         import torch
 
-        tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-        self.begins = torch.tensor([token.startswith(("\u0120", "\u2581")) for token in tokens])
-        self.goes_on = torch.tensor([token[:1].isalnum() for token in tokens]) & ~self.begins
+        return torch.tensor([token.startswith(("\u0120", "\u2581")) for token in self._tokens])
+
+    @cached_property
+    def goes_on(self) -> "torch.Tensor":
+        import torch
+
+        return torch.tensor([token[:1].isalnum() for token in self._tokens]) & ~self.begins
 
 
 class Spans:
