@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from retriever.types import Hit
 from tests.webapp import toy_loop
+from tests.webapp.queue_rows import set_project
 from training.tasks import get_task
 from training.types import Prediction, QuestionRow
 from webapp import home
@@ -62,6 +63,15 @@ def test_each_round_labels_trains_and_measures_and_is_not_played_twice(app: Flas
     assert both[0] == first[0]
     assert [one["labels"] for one in both] == [9, 18]
     assert db.session.scalar(select(func.count()).select_from(Iteration)) == 2
+
+    for name, value in (("epochs", 0.3), ("warm_up", "on"), ("learn_retriever", "on"), ("method", "lora")):
+        before = getattr(project_settings.read(project), name)
+        set_project(project, **{name: value})
+        with pytest.raises(Invalid, match="play into a project of its own"):  # finished rounds are of other settings
+            replay(project, Plan(gold, test, 2, 9, strategy=strategy, seed=1), lambda *_: None)
+        set_project(project, **{name: before})
+    set_project(project, blind=0.5)
+    assert replay(project, Plan(gold, test, 2, 9, strategy=strategy, seed=1), lambda *_: None) == both
 
 
 def test_it_refuses_an_unknown_strategy_before_it_labels_anything(app: Flask, tmp_path: Path):
@@ -152,7 +162,7 @@ def test_a_round_whose_training_was_done_before_an_interruption_is_not_trained_a
     gold, test = gold_file(tmp_path / "gold.jsonl", questions[:20]), gold_file(tmp_path / "test.jsonl", questions[20:])
     plan = Plan(gold, test, 1, 9, strategy="random", seed=1)
     [first] = replay(project, plan, lambda *_: None)
-    (home.project_folder(project.id) / f"replay-{plan.key}.json").unlink()
+    (home.project_folder(project.id) / f"replay-{plan.key(project)}.json").unlink()
     [again] = replay(project, plan, lambda *_: None)
     assert (again["labels"], again["release"], again["metrics"]) == (9, first["release"], first["metrics"])
     assert db.session.scalar(select(func.count()).select_from(Iteration)) == 1

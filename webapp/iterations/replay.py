@@ -10,7 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,12 @@ from webapp.jobs.run import wait
 from webapp.label import service as label_service
 from webapp.label.feedback import PERSON
 from webapp.models import ACTIVE_JOB_STATES, Iteration, Job, Label, Person, Project, Release, db
-from webapp.projects.settings import STRATEGIES
+from webapp.projects.settings import STRATEGIES, read
 from webapp.releases.service import champion_of
 from webapp.releases.serving import describe, load_release
+
+# The plan has its own strategy and seed, and the player neither waits, nor is led, nor starts an iteration by itself.
+MOVES_NOTHING = ("train_after", "lease_s", "blind", "effects", "strategy", "seed")
 
 Labelling = Callable[[int], dict[str, Any]]
 """Gives a round its labels, if it has not all of them yet; what it returns is added to the round's result."""
@@ -49,10 +52,12 @@ class Plan:
     strategy: str
     seed: int
 
-    @property
-    def key(self) -> str:
+    def key(self, project: Project) -> str:
+        """The same for whatever gives the same rounds: the plan but for their number, and the settings that training obeys."""
         files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (self.gold, self.test)]
-        return hashlib.sha256(repr((files, self.per_round, self.strategy, self.seed)).encode()).hexdigest()[:16]
+        settings = {name: value for name, value in asdict(read(project)).items() if name not in MOVES_NOTHING}
+        played = (files, self.per_round, self.strategy, self.seed, sorted(settings.items()))
+        return hashlib.sha256(repr(played).encode()).hexdigest()[:16]
 
 
 def replay(project: Project, plan: Plan, report: Report) -> list[dict[str, Any]]:
@@ -61,15 +66,27 @@ def replay(project: Project, plan: Plan, report: Report) -> list[dict[str, Any]]
         raise Invalid(f"The strategy is one of {', '.join(STRATEGIES)}, not {plan.strategy!r}.")
     task = get_task(project.task)
     read_gold(task, plan.test, [])  # refused now rather than after the first training
+    done_path = _place(project, plan)
     is_feedback = replay_feedback.is_feedback(plan.gold)
     rounds, label = _play_feedback(project, plan, report) if is_feedback else _play_gold(project, plan, task, report)
-    done_path = home.project_folder(project.id) / f"replay-{plan.key}.json"
     done: list[dict[str, Any]] = json.loads(done_path.read_text()) if done_path.exists() else []
     for number in range(len(done) + 1, rounds + 1):
         report((number - 1) / rounds, f"Round {number} of {rounds}")
         done.append(_round(project, plan, number, label))
         _keep(done_path, done)
     return done[:rounds]
+
+
+def _place(project: Project, plan: Plan) -> Path:
+    """Where the finished rounds are kept. Raises ``Invalid`` when those of another replay are there: its labels are, too."""
+    folder = home.project_folder(project.id)
+    place = folder / f"replay-{plan.key(project)}.json"
+    if not place.exists() and any(folder.glob("replay-*.json")):
+        raise Invalid(
+            f"Another replay was played in {project.name}: with other files, another plan or other project settings. Its labels are "
+            "still there, so this one would not begin at nothing; play into a project of its own, or set back what was changed."
+        )
+    return place
 
 
 def _keep(path: Path, done: list[dict[str, Any]]) -> None:
@@ -157,7 +174,7 @@ def _count_labels(project: Project, player: str) -> int:
 
 
 def _train(project: Project, plan: Plan, number: int) -> str:
-    reason = f"Replay {plan.key}, round {number}."
+    reason = f"Replay {plan.key(project)}, round {number}."
     try:
         job_id = _iteration_of(project, reason) or _start(project, plan, reason)
     except Invalid as error:
