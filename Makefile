@@ -19,7 +19,7 @@ help:
 
 .venv/.installed: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing Errata and its libraries into .venv (a few minutes the first time)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed

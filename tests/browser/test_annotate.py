@@ -7,7 +7,15 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from tests.browser.conftest import Site
-from tests.webapp.queue_rows import add_answer, add_passages, add_question, add_queue, add_release, labels_of
+from tests.webapp.queue_rows import (
+    add_answer,
+    add_passages,
+    add_question,
+    add_queue,
+    add_release,
+    labels_of,
+    set_project,
+)
 from webapp.models import Project, SignIn
 
 pytestmark = pytest.mark.browser
@@ -62,6 +70,46 @@ def test_a_person_labels_by_keyboard_alone(site: Site, context: BrowserContext, 
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert len(labels_of(project)) == 7
+
+
+def test_a_decision_is_said_once_and_nothing_moves(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 3)
+    page = open_annotate(site, context, project)
+    place = page.locator("h1.question").bounding_box()
+    page.keyboard.press("a")
+    day(page, 2)
+    expect(page.locator("#notice")).to_have_text("Saved: accepted.")
+    expect(page.locator("[data-saved]")).to_be_hidden()
+    assert page.locator("h1.question").bounding_box() == place
+
+
+def test_an_empty_correction_is_refused_without_saying_that_words_are_back(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    add_queue(project, 1)
+    page = open_annotate(site, context, project)
+    for key in ("e", "Control+a", "Delete", "Control+Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#verdict-error")).to_contain_text("Write the right answer in words first")
+    expect(page.locator("#text")).to_have_value("")
+    expect(page.locator("#text")).to_be_focused()
+    page.wait_for_timeout(300)
+    expect(page.locator("#notice")).to_have_text("")
+
+
+def test_a_blind_question_is_answered_with_one_button(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 2)
+    set_project(project, blind=1)
+    page = open_annotate(site, context, project)
+    answer = page.get_by_role("button", name="Answer", exact=True)
+    answer.click()
+    expect(page.locator("#text")).to_be_focused()  # nothing to send yet
+    assert saved(project) == []
+    page.keyboard.type("No dogs.")
+    answer.click()
+    day(page, 2)
+    expect(page.locator("#notice")).to_contain_text("The model had said")
+    assert saved(project) == ["correct"]
 
 
 def test_keys_are_letters_while_one_types(site: Site, context: BrowserContext, project: Project) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from tests.webapp.queue_rows import (
     PARKING,
@@ -16,9 +17,11 @@ from tests.webapp.queue_rows import (
     next_page,
     take,
 )  # fmt: skip
+from webapp.db import write
+from webapp.jobs.service import enqueue
 from webapp.label.difference import edit_distance, word_changes
 from webapp.label.highlight import cut
-from webapp.models import Project, Question, Release, db
+from webapp.models import Job, Project, Question, Release, db
 
 HTMX = {"HX-Request": "true"}
 
@@ -249,3 +252,18 @@ def test_a_difference_reads_as_the_new_text_without_what_is_gone() -> None:
 )
 def test_the_edit_distance_is_levenshteins(old: str, new: str, distance: int) -> None:
     assert edit_distance(old, new) == distance
+
+
+def test_a_question_without_an_answer_shows_how_far_the_answers_are(client: FlaskClient, project: Project) -> None:
+    add_release(project)
+    question = add_question(project, "Is there a garden?")
+    address = f"/p/{project.id}/annotate/{question.id}"
+    assert "Preparing answers" not in client.get(address).text
+    with write() as session:
+        job = enqueue(session, "predict", project_id=project.id, payload={})
+    with write() as session:
+        session.execute(update(Job).values(state="running", fraction=0.25, message="70 of 280 questions answered"))
+    page = client.get(address).text
+    assert "Preparing answers" in page
+    assert "70 of 280 questions answered · 25 %" in page
+    assert f'hx-get="/jobs/{job.id}"' in page
