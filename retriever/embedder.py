@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retriever.model_folder import check_model_folder, weights_sha256
-from retriever.types import Report, RetrieverError
+from retriever.types import TUNED, Report, RetrieverError
 from retriever.words import stems
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class SentenceEmbedder:
         self.identity = identity
         self.max_tokens = int(model.max_seq_length or 512)
         self.dimension = int(model.get_embedding_dimension() or 0)
+
+    @property
+    def model(self) -> "SentenceTransformer":
+        """What is behind it, to train a copy of."""
+        return self._model
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text).ids)
@@ -184,7 +189,17 @@ def _hub_folder(name: str, cache: Path | None) -> Path:
         ) from error
 
 
-def _load_folder(folder: Path, *, name: str, sha256: str | None = None) -> Embedder:
+def load_encoder(folder: Path) -> SentenceEmbedder:
+    """A fine-tuned encoder, from the folder that :func:`retriever.finetuning.fine_tune` wrote; verify its artefact first.
+
+    Raises :class:`RetrieverError` for an unsafe folder or one that cannot be read.
+    """
+    embedder = _load_folder(folder, name=TUNED)
+    embedder.identity = f"{TUNED}{weights_sha256(folder)[:16]}"
+    return embedder
+
+
+def _load_folder(folder: Path, *, name: str, sha256: str | None = None) -> SentenceEmbedder:
     check_model_folder(folder)
     sha256 = sha256 or weights_sha256(folder)
     from safetensors import SafetensorError
@@ -194,7 +209,13 @@ def _load_folder(folder: Path, *, name: str, sha256: str | None = None) -> Embed
     logging.disable_progress_bar()
     try:
         model = SentenceTransformer(
-            str(folder), local_files_only=True, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={
+                "use_safetensors": True,
+                "dtype": "float32",
+            },  # saved as 16 bits, a processor is slow with them
         )
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -8,6 +8,10 @@ Report = Callable[[float, str], None]
 """``report(fraction, message)``: progress from 0 to 1; it may raise to cancel."""
 
 
+TUNED = "tuned:"
+"""How the identity of an encoder begins that was fine-tuned on labels; a hash of its weights follows."""
+
+
 class RetrieverError(Exception):
     """Reading, indexing or searching cannot go on; the message is one sentence a person can act on."""
 

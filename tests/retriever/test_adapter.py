@@ -8,7 +8,8 @@ import pytest
 from retriever.adapter import Adapter, AdapterConfig, Lesson, find_collapse, mark, train_adapter
 from retriever.embedder import HashEmbedder
 from retriever.index import HybridIndex, passage_text
-from retriever.learning import AT_LEAST, NOTHING, OPTIONS, Option, Taught, aim, choose, ranked_ids
+from retriever.learning import AT_LEAST, NOTHING, OPTIONS, choose
+from retriever.school import Option, Taught, aim, ranked_ids
 from retriever.types import Passage, RetrieverError
 
 EMBEDDER = HashEmbedder()
@@ -78,7 +79,7 @@ def test_too_few_labels_teach_nothing_and_the_sentence_says_how_many_are_needed(
 
 
 def test_a_retriever_trained_into_collapse_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    from retriever import learning
+    from retriever import school
 
     taught = taught_questions()
     one = EMBEDDER.encode(["vehicle"])[0]
@@ -87,13 +88,11 @@ def test_a_retriever_trained_into_collapse_is_held(monkeypatch: pytest.MonkeyPat
         down = (50 * vectors.mean(axis=0) / np.linalg.norm(vectors.mean(axis=0))).reshape(-1, 1).astype(np.float32)
         return Adapter(down, one.reshape(1, -1), embedder_identity=IDENTITY)
 
-    monkeypatch.setattr(learning, "train_adapter", collapse)
+    monkeypatch.setattr(school, "train_adapter", collapse)
     # Every question is about the one subject that the collapsed vectors point to, so that held-out figures alone look fine.
     taught = [Taught(item.text, (1,)) for item in taught]
     broken = Option("a broken adapter", config=AdapterConfig())
-    choice = choose(
-        index(), taught, EMBEDDER.encode([item.text for item in taught]), options=[learning.NOTHING, broken]
-    )
+    choice = choose(index(), taught, EMBEDDER.encode([item.text for item in taught]), options=[NOTHING, broken])
     assert choice.is_held
     assert choice.adapter is None
     assert "collapsed" in choice.sentence

@@ -1,5 +1,7 @@
 """An iteration teaches the retriever when the project wants it to, and answerer, index and retriever go into service as one."""
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,15 +10,17 @@ from flask.testing import FlaskClient
 from serving_kit import flip_bit
 from sqlalchemy import select
 
+from tests.encoders import build_encoder
 from tests.toys import build_span
 from tests.webapp import toy_loop
 from webapp.corpus.index import update_index
 from webapp.db import write
 from webapp.errors import Damaged
 from webapp.home import absolute
-from webapp.models import Iteration, Passage, Person, Project, Release, db
+from webapp.models import CorpusIndex, Iteration, Job, Passage, Person, Project, Release, db
 from webapp.projects import settings as project_settings
 from webapp.projects.service import create_project
+from webapp.releases import by_hand
 from webapp.releases.service import champion_of, promote
 from webapp.releases.serving import LoadedRelease, describe, load_release
 
@@ -36,14 +40,16 @@ SHAPES = (
 NEW = "Do you like a vehicle?"
 
 
-def make_project(folder: Path) -> Project:
+def make_project(folder: Path, *, embedder: str, learn_retriever: str) -> Project:
     toy_loop.use_one_thread()
     folder.mkdir(parents=True, exist_ok=True)
     with write() as session:
-        project = create_project(session, "Subjects", task="qa", base=str(build_span(folder / "base")), embedder="hash")
+        project = create_project(
+            session, "Subjects", task="qa", base=str(build_span(folder / "base")), embedder=embedder
+        )
     with write() as session:
         project_settings.update(
-            session, project, epochs=1.0, train_after=0, passages_shown=2, effects=0, learn_retriever="on"
+            session, project, epochs=1.0, train_after=0, passages_shown=2, effects=0, learn_retriever=learn_retriever
         )
     documents = [{"id": word, "title": "", "text": text} for word, text in SUBJECTS.items()]
     questions = [{"question": shape.format(word)} for shape in SHAPES for word in SUBJECTS]
@@ -61,8 +67,10 @@ def label_all(project: Project, person: Person) -> None:
         toy_loop.label(question, person, "correct", text=answer, passage_id=passage.id, start=0, end=len(answer))
 
 
-def trained(folder: Path, person: Person) -> tuple[Project, Iteration, Release]:
-    project = make_project(folder)
+def trained(
+    folder: Path, person: Person, *, embedder: str = "hash", learn_retriever: str = "on"
+) -> tuple[Project, Iteration, Release]:
+    project = make_project(folder, embedder=embedder, learn_retriever=learn_retriever)
     label_all(project, person)
     iteration, job = toy_loop.train(project, person)
     assert job.state == "succeeded", job.error
@@ -116,3 +124,72 @@ def test_a_retriever_that_collapsed_is_held_and_the_iteration_says_so(
     assert release.retriever_path is None
     assert iteration.config["retriever"]["held"]
     assert "held, because it has collapsed" in iteration.config["retriever"]["sentence"]
+
+
+def tuned_release(folder: Path, person: Person, monkeypatch: pytest.MonkeyPatch) -> tuple[Project, Iteration, Release]:
+    """As :func:`trained`, with a tiny sentence encoder that an iteration may fine-tune, and does with large steps."""
+    from retriever import encoder_trial, learning
+    from retriever.finetuning import TuningConfig
+
+    quick = TuningConfig(epochs=8, learning_rate=3e-3, batch=6, frozen=0.0)
+    monkeypatch.setattr(encoder_trial, "Tuning", partial(encoder_trial.Tuning, config=quick))
+    monkeypatch.setattr(learning, "choose", partial(learning.choose, options=[learning.NOTHING]))
+    monkeypatch.setattr(sys.modules[__name__], "SHAPES", ("{}", "The {}?", "Any {}?", "About {}", "My {}, possible?"))
+    return trained(folder, person, embedder=str(build_encoder(folder.with_name("encoder"))), learn_retriever="encoder")
+
+
+def add_document(project: Project, folder: Path, text: str) -> None:
+    toy_loop.import_lines(folder, [{"id": text, "title": "", "text": text}], project, "documents")
+    update_index(project, report=toy_loop.quiet)
+
+
+def test_a_fine_tuned_encoder_its_index_and_the_answerer_are_one_release(
+    app: Flask, tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, iteration, release = tuned_release(tmp_path / "toy", person, monkeypatch)
+    assert "a fine-tuned encoder" in iteration.config["retriever"]["sentence"]
+    first = db.session.scalars(select(Release).where(Release.number == 1, Release.project_id == project.id)).one()
+    assert release.embedder.startswith("tuned:")
+    assert first.index is not None
+    assert release.index is not None
+    assert (release.index.embedder, release.index.passages) == (release.embedder, first.index.passages)
+    assert first_passage(load_release(describe(release)), "Any vehicle?") == SUBJECTS["vehicle"]
+    assert not (absolute(iteration.path) / "encoder").exists()
+
+    if release.state == "candidate":
+        by_hand.promote_today(project, release, person=person, reason="to serve it")
+    add_document(project, tmp_path / "more.jsonl", "The house was built in 1890.")
+    champion = champion_of(project)
+    assert champion is not None
+    assert (champion.embedder, champion.retriever_path) == (release.embedder, release.retriever_path)
+    assert first_passage(load_release(describe(champion)), "The house was built in 1890.").startswith("The house")
+
+    by_hand.promote_as_it_was(project, first, person=person, reason="back")
+    assert load_release(describe(first)).embedder.identity == first.embedder
+    add_document(project, tmp_path / "even-more.jsonl", "Dogs were here in 1890.")
+    champion = champion_of(project)
+    assert champion is not None
+    assert (champion.embedder, champion.retriever_path) == (first.embedder, None)
+    assert first_passage(load_release(describe(champion)), "Dogs were here in 1890.").startswith("Dogs were")
+
+    change = by_hand.promote_today(project, release, person=person, reason="forth again")
+    assert change.release.embedder == release.embedder
+    assert db.session.scalars(select(Job).where(Job.kind == "index", Job.state == "queued")).all()
+    assert update_index(project, report=toy_loop.quiet).passages == 8
+
+    flip_bit(absolute(release.retriever_path or "") / "encoder", ".safetensors")
+    with pytest.raises(Damaged, match=r"model\.safetensors"):
+        load_release(describe(change.release))
+    with pytest.raises(Damaged, match="promote another release"):
+        update_index(project, report=toy_loop.quiet)
+
+
+def test_without_a_better_encoder_nothing_is_embedded_again(
+    app: Flask, tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retriever import learning
+
+    monkeypatch.setattr(learning, "_is_sure", lambda *_others, **_options: False)
+    _project, _iteration, release = tuned_release(tmp_path / "toy", person, monkeypatch)
+    assert release.retriever_path is None
+    assert db.session.scalars(select(CorpusIndex)).one().id == release.index_id

@@ -18,10 +18,10 @@ from training.tasks import get_task
 from webapp.audit import record
 from webapp.corpus.importing import refuse_deleted
 from webapp.db import write
-from webapp.errors import Busy, Invalid
+from webapp.errors import Invalid
 from webapp.home import absolute, model_cache, new_artefact_path, relative
-from webapp.jobs.service import enqueue
 from webapp.models import CorpusIndex, Document, Job, Passage, Project, Release, db
+from webapp.releases import reindexing, serving
 from webapp.releases.by_hand import request_answers
 from webapp.releases.mending import is_base_lost
 from webapp.releases.service import base_answerer, champion_of, create_release, promote, retriever_of
@@ -36,6 +36,7 @@ PASSAGES_PER_WRITE = 500
 DOCUMENTS_PER_READ = 100
 READ_ROWS = 5_000
 
+enqueue_index, request_index = reindexing.enqueue_index, reindexing.request_index
 log = logging.getLogger("errata.corpus")
 
 
@@ -67,23 +68,6 @@ class IndexState:
     is_out_of_date: bool
 
 
-def lock_name(project_id: int) -> str:
-    return f"index:{project_id}"
-
-
-def enqueue_index(session: Session, project: Project, *, person: Any = None) -> Job:
-    """Raises :class:`Busy` when one is queued or running."""
-    return enqueue(session, "index", project_id=project.id, payload={}, lock=lock_name(project.id), person=person)
-
-
-def request_index(session: Session, project: Project, *, person: Any = None) -> Job | None:
-    """Index soon: a job that waits already will see the change; one that runs looks again before it ends."""
-    try:
-        return enqueue_index(session, project, person=person)
-    except Busy:
-        return None
-
-
 def _live(project: Project) -> tuple[Any, ...]:
     return (Document.project_id == project.id, Document.deleted_at.is_(None))
 
@@ -94,10 +78,10 @@ def _extent(project: Project) -> tuple[int, int]:
     return int(row[0]), int(row[1] or 0)
 
 
-def newest_index(project: Project) -> CorpusIndex | None:
-    return db.session.scalar(
-        select(CorpusIndex).where(CorpusIndex.project_id == project.id).order_by(CorpusIndex.id.desc()).limit(1)
-    )
+def newest_index(project: Project, *, embedder: str | None = None) -> CorpusIndex | None:
+    """``embedder``: of that identity alone; one that an iteration fine-tuned has indexes of its own."""
+    query = select(CorpusIndex).where(CorpusIndex.project_id == project.id).order_by(CorpusIndex.id.desc()).limit(1)
+    return db.session.scalar(query if embedder is None else query.where(CorpusIndex.embedder == embedder))
 
 
 def _indexed_extent(index: CorpusIndex) -> tuple[int, int]:
@@ -111,7 +95,9 @@ def _indexed_extent(index: CorpusIndex) -> tuple[int, int]:
 def index_state(project: Project) -> IndexState:
     champion = champion_of(project)
     index = champion.index if champion is not None else None
-    active = select(Job).where(Job.lock == lock_name(project.id), Job.state.in_(("queued", "leased", "running")))
+    active = select(Job).where(
+        Job.lock == reindexing.lock_name(project.id), Job.state.in_(("queued", "leased", "running"))
+    )
     extent = _extent(project)
     return IndexState(extent[0], index, champion, db.session.scalar(active), is_out_of_date(project, extent=extent))
 
@@ -139,9 +125,7 @@ def update_index(
     report(0.0, "Loading the embedder")
     if not get_task(project.task).USES_PASSAGES:
         return _publish(project, None, counts=(0, 0), started=started, guard=guard)
-    from retriever.embedder import load_embedder
-
-    embedder = load_embedder(project.embedder, cache=model_cache())
+    embedder = serving.embedder_in_service(project, champion_of(project))
     extent = _extent(project)
     if extent[0] == 0 and newest_index(project) is None:
         raise Invalid(f"{project.name} has no documents to index; import some first.")
@@ -150,9 +134,40 @@ def update_index(
     _split_new(project, embedder, report=_part(report, 0.0, 0.2), guard=guard)
     index, counts = _updated(project, embedder, report=_part(report, 0.2, 0.9))
     report(0.9, "Saving the index")
-    saved = _save(project, index, embedder=embedder, extent=extent) if index is not None else newest_index(project)
+    saved = newest_index(project, embedder=embedder.identity)
+    if index is not None:
+        saved = _save(project, index, embedder=embedder, extent=extent)
     report(0.95, "Putting it in service")
     return _publish(project, saved, counts=counts, started=started, guard=guard)
+
+
+def current_index(project: Project, embedder: "Embedder", *, report: Report) -> "HybridIndex":
+    """The passages there are under this embedder, which need not be the one in service; nothing is saved."""
+    index, _ = _updated(project, embedder, report=report)
+    found = index or _load_newest(project, embedder)
+    if found is None:
+        raise Invalid(f"{project.name} has no index that can be read; `errata index '{project.name}'` rebuilds it.")
+    return found
+
+
+def index_with(project: Project, embedder: "Embedder", *, place: Path, report: Report) -> CorpusIndex:
+    """The index of all passages under an embedder that is not in service yet: its row, not stored when it is new.
+
+    What an earlier attempt left at ``place`` is taken when it is whole and this embedder's; the documents come in later.
+    """
+    if place.exists():
+        about = verify(place, kind="index")["about"]
+        return CorpusIndex(
+            project_id=project.id, path=relative(place), sha256=manifest_sha256(place), embedder=about["embedder"],
+            documents=about["documents"], passages=about["passages"],
+        )  # fmt: skip
+    extent = _extent(project)
+    index, _ = _updated(project, embedder, report=report)
+    newest = newest_index(project, embedder=embedder.identity)
+    if index is None and newest is not None:
+        return newest
+    assert index is not None
+    return _save(project, index, embedder=embedder, extent=extent, place=place)
 
 
 def _part(report: Report, low: float, high: float) -> Report:
@@ -208,7 +223,7 @@ def _updated(project: Project, embedder: "Embedder", *, report: Report) -> tuple
         raise Invalid(f"{project.name} has no text to index; import documents first.")
     held = set(index.ids) if index is not None else set()
     gone, new = sorted(held - wanted), sorted(wanted - held)
-    if index is not None and not gone and not new and _is_same_extent(project):
+    if index is not None and not gone and not new and _is_same_extent(project, embedder):
         return None, (0, 0)
     if index is not None and gone:
         index.remove(gone)
@@ -217,8 +232,8 @@ def _updated(project: Project, embedder: "Embedder", *, report: Report) -> tuple
     return index, (len(new), len(gone))
 
 
-def _is_same_extent(project: Project) -> bool:
-    newest = newest_index(project)
+def _is_same_extent(project: Project, embedder: "Embedder") -> bool:
+    newest = newest_index(project, embedder=embedder.identity)
     return newest is not None and _indexed_extent(newest) == _extent(project)
 
 
@@ -252,8 +267,8 @@ def _load_newest(project: Project, embedder: "Embedder") -> "HybridIndex | None"
     """The newest saved index, or None when it has to be built again from the passages."""
     from retriever.index import HybridIndex
 
-    newest = newest_index(project)
-    if newest is None or newest.embedder != embedder.identity:
+    newest = newest_index(project, embedder=embedder.identity)
+    if newest is None:
         return None
     folder = absolute(newest.path)
     try:
@@ -264,10 +279,17 @@ def _load_newest(project: Project, embedder: "Embedder") -> "HybridIndex | None"
         return None
 
 
-def _save(project: Project, index: "HybridIndex", *, embedder: "Embedder", extent: tuple[int, int]) -> CorpusIndex:
+def _save(
+    project: Project,
+    index: "HybridIndex",
+    *,
+    embedder: "Embedder",
+    extent: tuple[int, int],
+    place: Path | None = None,
+) -> CorpusIndex:
     """The index as an artefact, and the row that will point at it."""
-    previous = newest_index(project)
-    place = new_artefact_path(project.id, "index")
+    previous = newest_index(project, embedder=embedder.identity)
+    place = place or new_artefact_path(project.id, "index")
     about = {"embedder": embedder.identity, "documents": extent[0], "last_document": extent[1], "passages": len(index)}
     with writing(place, kind="index", parents={"index": previous.sha256} if previous else {}, about=about) as folder:
         index.save(Path(folder))
@@ -316,6 +338,8 @@ def _release(
     champion = champion_of(project)
     if champion is not None and champion.id != instead_of:
         made = None
+        if index is not None and serving.is_other_encoder(champion.embedder, index.embedder):
+            return champion  # another encoder came into service meanwhile: its own index is brought up to date next
     if champion is not None and made is None and (index is None or champion.index_id == index.id):
         return champion
     if champion is None:

@@ -36,9 +36,15 @@ class Pair:
 
 
 def candidate_files(champion: Release, answerer_path: Path, retriever: LearnedRetriever | None = None) -> ReleaseFiles:
-    """The champion's index with the new answerer and what the retriever learned."""
+    """The champion's index, or the one of a new encoder, with the new answerer and what the retriever learned."""
+    files = serving.describe(champion)
+    if retriever is not None and retriever.index is not None:
+        index = retriever.index
+        files = replace(
+            files, index=str(home.absolute(index.path)), index_sha256=index.sha256, embedder_identity=index.embedder
+        )
     return replace(
-        serving.describe(champion), answerer=str(answerer_path), answerer_sha256=manifest_sha256(answerer_path),
+        files, answerer=str(answerer_path), answerer_sha256=manifest_sha256(answerer_path),
         retriever=str(home.absolute(retriever.path)) if retriever is not None else None,
         retriever_sha256=retriever.sha256 if retriever is not None else "",
     )  # fmt: skip

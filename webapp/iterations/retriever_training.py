@@ -1,12 +1,15 @@
 """What an iteration's labels teach the retriever: the choice, its artefact, and the sentence about it on the iteration."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retriever.types import RetrieverError
+from retriever.types import TUNED, RetrieverError
 from training import artefact
 from webapp import home
+from webapp.corpus.index import current_index, index_with
 from webapp.datasets.files import SPLITS, read_triples
 from webapp.db import write
 from webapp.jobs.context import JobContext
@@ -16,7 +19,9 @@ from webapp.releases import serving
 from webapp.releases.service import LearnedRetriever, retriever_of
 
 if TYPE_CHECKING:
-    from retriever.learning import Choice, Taught
+    from retriever.encoder_trial import Tuning
+    from retriever.learning import Choice
+    from retriever.school import Taught
 
 Report = Callable[[float, str], None]
 
@@ -30,53 +35,100 @@ def teach_retriever(
     """
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     kept = retriever_of(champion, champion.index) if champion is not None else None
-    if champion is None or champion.index is None or project_settings.read(project).learn_retriever == "off":
+    mode = project_settings.read(project).learn_retriever
+    if champion is None or champion.index is None or mode == "off":
         return kept
     place = home.project_folder(project.id) / home.ARTEFACT_FOLDERS["retriever"] / str(iteration.config["answerer"])
-    if place.exists():
-        artefact.verify(place, kind="retriever")
-        return LearnedRetriever(home.relative(place), artefact.manifest_sha256(place))
-    choice = _choose(serving.describe(champion), dataset, seed=iteration.seed, report=report)
-    if choice is None:
-        return kept
-    learned = _saved(place, choice, iteration, dataset)
-    _write_down(context, iteration, choice)
-    return learned or kept
+    scratch = home.absolute(iteration.path) / "encoder"
+    if not place.exists():
+        choice = _choose(project, champion, dataset, scratch, iteration, report=part(report, 0.0, 0.7))
+        if choice is not None and choice.adapter is not None:
+            _save(place, choice, iteration, dataset)
+        shutil.rmtree(scratch, ignore_errors=True)
+        if choice is not None:
+            _write_down(context, iteration, choice)
+        if choice is None or choice.adapter is None:
+            return kept
+    artefact.verify(place, kind="retriever")
+    learned = LearnedRetriever(home.relative(place), artefact.manifest_sha256(place))
+    return _with_its_index(project, champion, learned, place, report=part(report, 0.7, 1.0))
 
 
-def _choose(files: serving.ReleaseFiles, dataset: Dataset, *, seed: int, report: Report) -> "Choice | None":
+def part(report: Report, low: float, high: float) -> Report:
+    return lambda fraction, message: report(low + (high - low) * fraction, message)
+
+
+def _choose(
+    project: Project, champion: Release, dataset: Dataset, scratch: Path, iteration: Iteration, *, report: Report
+) -> "Choice | None":
     from retriever.learning import Choice, choose
 
-    folder = home.absolute(dataset.path)
+    folder, files, seed = home.absolute(dataset.path), serving.describe(champion), iteration.seed
+    with_encoder = project_settings.read(project).learn_retriever == "encoder"
     taught = _read_taught(folder)
     db.session.rollback()  # no model runs while a read transaction is open
     if not taught:
         return None
     report(0.0, "The retriever: loading its index")
     try:
-        embedder, index = serving.load_retriever(files)
+        embedder, index = _material(project, files, report=part(report, 0.0, 0.1))
+        db.session.rollback()
         vectors = embedder.encode([item.text for item in taught])
-        return choose(index, taught, vectors, seed=seed, report=report)
+        tuning = _tuning(embedder, scratch) if with_encoder else None
+        return choose(index, taught, vectors, seed=seed, report=part(report, 0.1, 1.0), tuning=tuning)
     except RetrieverError as error:
         return Choice(None, f"The retriever stays as it is: it could not be trained. {error}", {}, is_held=True)
 
 
+def _material(project: Project, files: serving.ReleaseFiles, *, report: Report) -> tuple[Any, Any]:
+    """The project's own embedder and the passages under it: like an answerer, an encoder is always trained from its base.
+
+    One that is in service has seen some of the questions that the choice holds out.
+    """
+    if not files.embedder_identity.startswith(TUNED):
+        return serving.load_retriever(files)
+    embedder = serving.load_own_embedder(project.embedder, None)
+    return embedder, current_index(project, embedder, report=report)
+
+
+def _tuning(embedder: Any, scratch: Path) -> "Tuning | None":
+    """None for an embedder without weights, which nothing can be taught."""
+    from retriever.embedder import SentenceEmbedder
+    from retriever.encoder_trial import Tuning
+
+    return Tuning(embedder, scratch) if isinstance(embedder, SentenceEmbedder) else None
+
+
+def _with_its_index(
+    project: Project, champion: Release, learned: LearnedRetriever, place: Path, *, report: Report
+) -> LearnedRetriever:
+    """With an index of its own when its embedder is not the champion's: every passage is embedded again then, and only then."""
+    identity = artefact.read_manifest(place)["about"]["embedder"]
+    if champion.index is not None and champion.index.embedder == identity:
+        return learned
+    embedder = serving.load_own_embedder(project.embedder, place)
+    index_place = home.project_folder(project.id) / home.ARTEFACT_FOLDERS["index"] / place.name
+    return replace(learned, index=index_with(project, embedder, place=index_place, report=report))
+
+
 def _read_taught(folder: Path) -> "list[Taught]":
     """Training and validation questions; a test question teaches nothing."""
-    from retriever.learning import Taught
+    from retriever.school import Taught
 
     triples = read_triples(folder)
     learned = [triple for split in SPLITS if split != "test" for triple in triples[split]]
     return [Taught(triple.text, (triple.positive_id,), triple.negative_ids) for triple in learned]
 
 
-def _saved(place: Path, choice: "Choice", iteration: Iteration, dataset: Dataset) -> LearnedRetriever | None:
-    if choice.adapter is None:
-        return None
+def _save(place: Path, choice: "Choice", iteration: Iteration, dataset: Dataset) -> None:
+    from retriever.encoder_trial import ENCODER
+
+    assert choice.adapter is not None
     about = {"iteration": iteration.number, "figures": choice.figures, "embedder": choice.adapter.embedder_identity}
     with artefact.writing(place, kind="retriever", parents={"dataset": dataset.fingerprint}, about=about) as folder:
         choice.adapter.save(folder)
-    return LearnedRetriever(home.relative(place), artefact.manifest_sha256(place))
+        if choice.encoder is not None:
+            shutil.copytree(choice.encoder, folder / ENCODER)
 
 
 def _write_down(context: JobContext, iteration: Iteration, choice: "Choice") -> None:

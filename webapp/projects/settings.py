@@ -19,7 +19,7 @@ LESSON_CHOICES = {
     "preferences": PREFERENCES,
     "warm_up": ("off", "on"),
 }
-CHOICES = {"method": METHODS, "strategy": STRATEGIES, "learn_retriever": ("off", "on"), **LESSON_CHOICES}
+CHOICES = {"method": METHODS, "strategy": STRATEGIES, "learn_retriever": ("off", "on", "encoder"), **LESSON_CHOICES}
 
 
 def setting(default: Any, low: float, high: float, help: str) -> Any:
@@ -37,7 +37,11 @@ class ProjectSettings:
     method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
     strategy: str = setting("random", 0, 0, "In which order the queue is served: " + ", ".join(STRATEGIES) + ".")
     learn_retriever: str = setting(
-        "off", 0, 0, "on: iterations train the retriever too, and keep what helps on labelled questions held out."
+        "off",
+        0,
+        0,
+        "on: iterations train the retriever too, and keep what helps on labelled questions held out; encoder: they also try to "
+        "fine-tune its sentence encoder, which takes minutes and, when it helps, embeds every passage again."
     )
     rehearsal: str = setting("on", 0, 0, "on mixes starting data of the base model in, so that it does not forget.")
     variations: int = setting(0, 0, 8, "Other ways to ask each labelled question that are learned too; 0 adds none.")

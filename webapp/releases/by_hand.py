@@ -6,12 +6,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from retriever.types import TUNED
 from training.tasks import get_task
 from webapp.db import write
 from webapp.jobs.service import enqueue
 from webapp.models import AuditEvent, CorpusIndex, Iteration, Job, Person, Project, Release, db
 from webapp.releases import service
 from webapp.releases.mending import refuse_damaged
+from webapp.releases.reindexing import request_index
+from webapp.releases.serving import is_other_encoder
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,15 @@ def promote_today(
     naming the command that mends it, :class:`Stale` when another champion came between.
     """
     _expect_by_now(project, expected)
-    index = _newest_index(project) if release.index_id is not None else None
+    index = _newest_index(project, release) if release.index_id is not None else None
     refuse_damaged(release, index)
     with write() as session:
         service.expect_champion(session, project, expected)
         chosen = release if index is None else _with_index(session, project, release, index)
-        return Change(chosen, promote(session, project, chosen, person=person, reason=reason))
+        previous = promote(session, project, chosen, person=person, reason=reason)
+        if previous is not None and is_other_encoder(previous.embedder, chosen.embedder):
+            request_index(session, project)  # documents of today may be missing from the index of this encoder
+        return Change(chosen, previous)
 
 
 def promote_as_it_was(
@@ -89,8 +95,11 @@ def _expect_by_now(project: Project, expected: int | None) -> None:
     db.session.rollback()  # nothing stays locked meanwhile
 
 
-def _newest_index(project: Project) -> CorpusIndex | None:
-    query = select(CorpusIndex).where(CorpusIndex.project_id == project.id)
+def _newest_index(project: Project, release: Release) -> CorpusIndex | None:
+    """Of the release's own encoder when an iteration fine-tuned it, else of the project's embedder as it is today."""
+    is_own = CorpusIndex.embedder.startswith(TUNED, autoescape=True)
+    own = CorpusIndex.embedder == release.embedder if release.embedder.startswith(TUNED) else ~is_own
+    query = select(CorpusIndex).where(CorpusIndex.project_id == project.id, own)
     return db.session.scalar(query.order_by(CorpusIndex.id.desc()).limit(1))
 
 

@@ -63,10 +63,14 @@ def base_answerer(project: Project) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class LearnedRetriever:
-    """The artefact "retriever": its path relative to the home folder, and its sha256."""
+    """The artefact "retriever": its path relative to the home folder, and its sha256.
+
+    ``index`` is what has to go into service with it when that is not the champion's: its encoder is another.
+    """
 
     path: str
     sha256: str
+    index: CorpusIndex | None = None
 
 
 def retriever_of(release: Release | None, index: CorpusIndex | None) -> LearnedRetriever | None:

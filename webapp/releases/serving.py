@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from retriever.types import Hit, RetrieverError
+from retriever.types import TUNED, Hit, RetrieverError
 from training.artefact import DamagedArtefact, manifest_sha256, verify
 from training.tasks import get_task
 from training.types import Input, Prediction, TrainingError
@@ -80,7 +80,7 @@ class LoadedRelease:
     def _aim(self, texts: Sequence[str], vectors: Any) -> Any:
         if self.adapter is None:
             return vectors
-        from retriever.learning import aim
+        from retriever.school import aim
 
         return aim(self.index, self.adapter, texts, vectors)
 
@@ -172,10 +172,9 @@ def load_retriever(files: ReleaseFiles) -> tuple[Any, Any]:
     """The embedder and the index; both None for a task without passages. Verify the release first."""
     if files.index is None:
         return None, None
-    from retriever.embedder import load_embedder
     from retriever.index import HybridIndex
 
-    embedder = load_embedder(files.embedder, cache=model_cache())
+    embedder = load_own_embedder(files.embedder, Path(files.retriever) if files.retriever is not None else None)
     if embedder.identity != files.embedder_identity:
         raise Damaged(
             f"Release {files.number} of {files.project} was refused: its index was built with the embedder "
@@ -183,6 +182,35 @@ def load_retriever(files: ReleaseFiles) -> tuple[Any, Any]:
             f'`errata index "{files.project}"` rebuilds it.'
         )
     return embedder, HybridIndex.load(Path(files.index), embedder_identity=embedder.identity)
+
+
+def load_own_embedder(name: str, retriever: Path | None) -> Any:
+    """The encoder within the artefact ``retriever``, verified before, when it holds one; else the project's embedder ``name``."""
+    from retriever.embedder import load_embedder, load_encoder
+    from retriever.encoder_trial import ENCODER
+
+    if retriever is not None and (retriever / ENCODER).is_dir():
+        return load_encoder(retriever / ENCODER)
+    return load_embedder(name, cache=model_cache())
+
+
+def embedder_in_service(project: Project, champion: Release | None) -> Any:
+    """What new passages are embedded with. Raises :class:`Damaged` when the champion's own encoder is not what it was."""
+    if champion is None or champion.retriever_path is None or not champion.embedder.startswith(TUNED):
+        return load_own_embedder(project.embedder, None)
+    place = absolute(champion.retriever_path)
+    try:
+        verify(place, kind="retriever")
+        return load_own_embedder(project.embedder, place)
+    except (DamagedArtefact, RetrieverError) as error:
+        raise Damaged(
+            f"The encoder of release {champion.number} cannot be used ({error}); restore it from a backup or promote another release."
+        ) from error
+
+
+def is_other_encoder(one: str, other: str) -> bool:
+    """Whether two embedders differ because an iteration fine-tuned one of them, not because the project's own was replaced."""
+    return one != other and (one.startswith(TUNED) or other.startswith(TUNED))
 
 
 def _load_adapter(files: ReleaseFiles) -> Any:
