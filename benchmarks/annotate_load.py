@@ -2,7 +2,7 @@
 
     python benchmarks/annotate_load.py [--json] [--questions 10000] [--annotators 1 8 32]
 
-Starts the web process of this checkout on a free port with an ERRATA_HOME of its own and 10,000 questions, each with a stored
+Starts the web processes of this checkout on a free port with an ERRATA_HOME of its own and 10,000 questions, each with a stored
 answer and five passages. Every annotator is a signed-in person with one keep-alive connection. One *request* is what the
 annotate page sends for one decision: a POST of the whole form (CSRF token, submission number, version, answer, sometimes a
 correction) that stores the label durably and answers with the next question's fragment, so it is both the submission and the
@@ -17,13 +17,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -124,31 +121,38 @@ def prepare(home: Path, *, questions: int, people: int) -> tuple[int, list[str]]
 
 
 @contextlib.contextmanager
-def web_process(home: Path) -> Iterator[tuple[int, int]]:
-    """The web process of ``errata serve`` on a free port, as its supervisor starts it; yields the port and its process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environ = {**os.environ, "ERRATA_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "webapp.processes.web", "--host", "127.0.0.1", "--port", str(port)]
-    with (home / "web.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-    try:
-        _wait_until_ready(process, port, home / "web.log")
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait(15)
+def web_processes(home: Path, count: int) -> Iterator[tuple[int, list[int]]]:
+    """The web processes of ``errata serve`` on a free port, as its supervisor starts them; yields the port and their process ids."""
+    from webapp.processes.address import listen, port_of
+    from webapp.processes.supervisor import web_children
+    from webapp.settings import Settings
+
+    os.environ |= {"ERRATA_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    settings = Settings(home=home, web_processes=count)
+    with listen(settings.host, 0) as listener:
+        children = web_children(settings, listener)
+        for child in children:
+            child.start()
+        processes = [child.process for child in children if child.process is not None]
+        try:
+            _wait_until_ready(processes, home, len(children))
+            yield port_of(listener), [process.pid for process in processes]
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(15)
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_until_ready(processes: "list[subprocess.Popen[bytes]]", home: Path, count: int) -> None:
+    """Until each has said that it lives."""
     for _ in range(300):
-        if process.poll() is not None:
-            raise SystemExit(f"The web process ended: {log.read_text()[-2000:]}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+        if any(process.poll() is not None for process in processes):
+            raise SystemExit(f"A web process ended: {(home / 'log' / 'web.log').read_text()[-2000:]}")
+        if _count(home, "SELECT count(*) FROM process") == count:
             return
         time.sleep(0.1)
-    raise SystemExit("The web process did not answer within 30 s.")
+    raise SystemExit("The web processes did not answer within 30 s.")
 
 
 class Connection:
@@ -233,13 +237,16 @@ async def run(port: int, project_id: int, tokens: list[str], *, rounds: int) -> 
     return seen
 
 
-def processor_s(pid: int) -> float:
-    """The processor time the process has used so far (Linux only; 0 elsewhere): other work on the machine does not lengthen it."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def processor_s(pids: list[int]) -> list[float]:
+    """The processor time each process has used so far (Linux only; 0 elsewhere): other work on the machine does not lengthen it."""
+    used = []
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return [0.0 for _ in pids]
+        used.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+    return used
 
 
 def figures(seen: Seen, annotators: int) -> dict[str, Any]:
@@ -251,23 +258,30 @@ def figures(seen: Seen, annotators: int) -> dict[str, Any]:
 
 
 def stored_labels(home: Path) -> int:
+    return _count(home, "SELECT count(*) FROM label")
+
+
+def _count(home: Path, query: str) -> int:
     import sqlite3
 
     with contextlib.closing(sqlite3.connect(home / "errata.sqlite3")) as connection:
-        return int(connection.execute("SELECT count(*) FROM label").fetchone()[0])
+        return int(connection.execute(query).fetchone()[0])
 
 
 def measure(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     project_id, tokens = prepare(home, questions=options.questions, people=sum(options.annotators))
     runs = []
-    with web_process(home) as (port, pid):
+    with web_processes(home, options.processes) as (port, pids):
         for annotators in options.annotators:
             mine, tokens = tokens[:annotators], tokens[annotators:]
             rounds = options.rounds or ROUNDS.get(annotators, max(20, 1000 // annotators))
-            used_s = processor_s(pid)
+            before = processor_s(pids)
             seen = asyncio.run(run(port, project_id, mine, rounds=rounds))
-            used_s = processor_s(pid) - used_s
-            per_decision = {"server_cpu_ms": round(1000 * used_s / max(1, len(seen.latencies_s)), 1)}
+            used_s = [after - earlier for after, earlier in zip(processor_s(pids), before, strict=True)]
+            per_decision = {
+                "server_cpu_ms": round(1000 * sum(used_s) / max(1, len(seen.latencies_s)), 2),
+                "cpu_s": used_s,
+            }
             runs.append(figures(seen, annotators) | per_decision)
             if not options.json:
                 print(runs[-1])
@@ -284,6 +298,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one line of JSON at the end")
     parser.add_argument("--questions", type=int, default=10_000)
     parser.add_argument("--annotators", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument(
+        "--processes", type=int, default=0, help="web processes; 0 takes as many as `errata serve` does"
+    )
     parser.add_argument("--rounds", type=int, help="decisions per annotator")
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("ERRATA_")]:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from webapp.db import writer_lock
+from webapp.db import writers_turn
 
 CHECK_EVERY_S = 1.0
 LARGE = 4 * 1024 * 1024
@@ -36,7 +36,7 @@ def take_lock(path: Path) -> IO[str] | None:
 
 def checkpoint(database: Path, *, busy_ms: int = 2000) -> bool:
     """Empty the log; False when a long reader was in the way (the next round tries again)."""
-    with writer_lock:
+    with writers_turn(database):
         connection = sqlite3.connect(database, isolation_level=None, timeout=busy_ms / 1000)
         try:
             connection.execute("PRAGMA synchronous=FULL")

@@ -1,10 +1,12 @@
 """How the database is opened and written: one durable file, every write transaction IMMEDIATE and short."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,10 @@ from webapp.errors import Busy, DiskFailed, DiskFull
 from webapp.models import db
 
 # One writer at a time inside this process: SQLite's own busy wait is unfair when many threads wait at once.
-writer_lock = threading.Lock()
+_writer_lock = threading.Lock()
+# And one process after the other: SQLite looks again after 1, 2, 5, 10 and up to 100 ms, in which several short writes would fit.
+LOOK_AGAIN_S = 0.0005
+WAIT_AT_MOST_S = 15.0
 
 DISK_FULL = "The disk is full, so nothing was saved; free some space and try again."
 DISK_FAILED = (
@@ -62,6 +67,38 @@ def prepare(engine: Engine) -> None:
 
 
 @contextlib.contextmanager
+def writers_turn(database: str | Path | None) -> Iterator[None]:
+    """Held while writing to the SQLite file, None for another database. It only keeps order: what guards the file is SQLite's own
+    lock, so after the longest wait (a stopped process may hold the turn) the writer goes on and is told there what is the matter."""
+    with _writer_lock:
+        if database is None:
+            yield
+            return
+        file = os.open(f"{database}-turn", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            _take(file)
+            yield
+        finally:
+            os.close(file)  # which ends the turn; so does the end of the process, however it ends
+
+
+def _take(file: int) -> None:
+    deadline = time.monotonic() + WAIT_AT_MOST_S
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOOK_AGAIN_S)
+        else:
+            return
+
+
+def _sqlite_file() -> str | None:
+    url = db.engine.url
+    return url.database if url.get_backend_name() == "sqlite" and url.database != ":memory:" else None
+
+
+@contextlib.contextmanager
 def write() -> Iterator[Session]:
     """A write transaction: ends any read one first, begins IMMEDIATE, commits at the end, rolls back on any error.
 
@@ -73,7 +110,7 @@ def write() -> Iterator[Session]:
         raise RuntimeError("write() does not nest: pass the session down instead.")
     session.rollback()
     session.expire_all()
-    with writer_lock:
+    with writers_turn(_sqlite_file()):
         session.info["writing"] = True
         try:
             yield session

@@ -35,6 +35,7 @@ class ProcessHealth:
 
 
 def is_alive(name: str) -> bool:
+    """``name``: engine or worker."""
     heartbeat_at = db.session.scalar(select(Process.heartbeat_at).where(Process.name == name))
     return heartbeat_at is not None and heartbeat_at > now() - STALE_AFTER
 
@@ -42,11 +43,29 @@ def is_alive(name: str) -> bool:
 def processes() -> list[ProcessHealth]:
     rows = {row.name: row for row in db.session.scalars(select(Process).execution_options(populate_existing=True))}
     elsewhere = {"engine"} if current_app.config["ERRATA"].engine_url else set()  # asked by address, not watched here
-    return [_health(name, rows.get(name)) for name in MENDS if name not in elsewhere]
+    alone = [_health(name, rows.get(name)) for name in MENDS if name not in {"web"} | elsewhere]
+    return [*_webs(rows), *alone]
+
+
+def _webs(rows: dict[str, Process]) -> list[ProcessHealth]:
+    """Each web process, while one of them lives; else the one sentence that the pages cannot be opened."""
+    webs = [row for name, row in sorted(rows.items()) if name.startswith("web")]
+    alive = [row for row in webs if _is_fresh(row)]
+    if not alive:
+        return [_health("web", webs[0] if webs else None)]
+    left = f"{len(alive)} of {len(webs)} serve the pages; log/web.log says why."
+    return [
+        ProcessHealth(row.name, row in alive, row.pid, row.url, "", "" if row in alive else f"The {row.name} is not running: {left}", "")
+        for row in webs
+    ]  # fmt: skip
+
+
+def _is_fresh(row: Process | None) -> bool:
+    return row is not None and row.heartbeat_at > now() - STALE_AFTER
 
 
 def _health(name: str, row: Process | None) -> ProcessHealth:
-    alive = row is not None and row.heartbeat_at > now() - STALE_AFTER
+    alive = _is_fresh(row)
     state = row.state if row is not None and alive else ""
     sentence = f"The {name} is not running: {WITHOUT[name]}." if not alive else state
     return ProcessHealth(

@@ -11,8 +11,15 @@ from sqlalchemy.orm import Session
 from webapp.db import write
 from webapp.errors import ErrataError
 from webapp.models import Process, now
+from webapp.settings import Settings, web_processes
 
 BEAT_EVERY_S = 5.0
+
+
+def web_names(settings: Settings) -> list[str]:
+    """``web``, or of several ``web-1``, ``web-2`` and so on: each has its row."""
+    count = web_processes(settings)
+    return [f"web-{number}" for number in range(1, count + 1)] if count > 1 else ["web"]
 
 
 def beat(session: Session, name: str, *, url: str = "", state: str = "") -> None:
@@ -49,3 +56,10 @@ def forget(app: Flask, name: str) -> None:
     """A process that ends well removes its own row, so that nobody waits for it to grow stale."""
     with app.app_context(), write() as session:
         session.execute(delete(Process).where(Process.name == name, Process.pid == os.getpid()))
+
+
+def forget_former(app: Flask) -> None:
+    """Rows of web processes that an earlier start had and this one has not."""
+    with app.app_context(), write() as session:
+        former = Process.name.startswith("web") & Process.name.not_in(web_names(app.config["ERRATA"]))
+        session.execute(delete(Process).where(former).execution_options(synchronize_session=False))

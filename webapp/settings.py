@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from webapp.errors import Invalid
 
 PREFIX = "ERRATA_"
+MOST_WEB_PROCESSES = 32
 
 
 def setting(default: Any, help: str) -> Any:
@@ -36,7 +38,10 @@ class Settings:
     secret_key: str = setting(
         "", "Key that signs cookies, at least 32 characters; empty means one made at first start."
     )
-    threads: int = setting(8, "Requests the web process answers at once.")
+    web_processes: int = setting(
+        0, "Web processes that share the address; 0 takes two on a machine of at least two cores, else one."
+    )
+    threads: int = setting(8, "Requests each web process answers at once.")
     upload_mb: int = setting(200, "Largest upload, in megabytes.")
     engine_url: str = setting("", "Address of an engine that runs elsewhere; empty means the local one.")
     engine_port: int = setting(0, "Port of the local engine on loopback; 0 takes a free one.")
@@ -51,6 +56,16 @@ class Settings:
     def url(self, port: int | None = None) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else host}:{port or self.port}"
+
+
+def web_processes(settings: Settings) -> int:
+    """How many there are to be. More than two gain nothing: they wait for the one writer of the database."""
+    return settings.web_processes or min(2, _cores())
+
+
+def _cores() -> int:
+    """Those this process may use: a container may have fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def variable(name: str) -> str:
@@ -95,6 +110,10 @@ def _check(settings: Settings) -> Settings:
     for name in ("threads", "upload_mb", "engine_projects"):
         if getattr(settings, name) < 1:
             raise Invalid(f"{variable(name)} must be at least 1, not {getattr(settings, name)}.")
+    if not 0 <= settings.web_processes <= MOST_WEB_PROCESSES:
+        raise Invalid(
+            f"ERRATA_WEB_PROCESSES must be from 0 (as many as fit the machine) to {MOST_WEB_PROCESSES}, not {settings.web_processes}."
+        )
     for name in ("port", "engine_port"):
         if not 0 <= getattr(settings, name) <= 65535:
             raise Invalid(f"{variable(name)} must be a port from 0 to 65535, not {getattr(settings, name)}.")

@@ -1,5 +1,6 @@
 """``kill -9`` of web, engine and worker while people label and a model learns: no acknowledged label is lost, none is doubled."""
 
+import contextlib
 import datetime as dt
 import http.client
 import os
@@ -44,6 +45,16 @@ def until(condition: Callable[[], Any], *, seconds: float) -> Any:
 def pid_of(name: str) -> int:
     pid: int = until(lambda: db.session.scalar(select(Process.pid).where(Process.name == name)), seconds=30)
     return pid
+
+
+def web_pids() -> list[int]:
+    return list(db.session.scalars(select(Process.pid).where(Process.name.startswith("web"))))
+
+
+def kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def kill(name: str) -> int:
@@ -147,7 +158,7 @@ def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: 
     def disturb(done: int) -> None:
         name = {3: "engine", 6: "web", 9: "worker", 15: "web"}.get(done)
         if name == "web":  # while the next form is on its way
-            threading.Timer(0.004, os.kill, (pid_of("web"), signal.SIGKILL)).start()
+            threading.Timer(0.004, kill_all, (web_pids(),)).start()
         elif name:
             killed[name] = kill(name)
 

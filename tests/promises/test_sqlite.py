@@ -1,5 +1,6 @@
 """The SQLite promise: WAL and FULL, IMMEDIATE writers that do not starve, one checkpointer, nothing written unannounced."""
 
+import fcntl
 import resource
 import shutil
 import sqlite3
@@ -147,6 +148,34 @@ def test_only_the_checkpointer_moves_the_log(app: Flask) -> None:
     assert checkpoint(database)
     assert log.stat().st_size == 0
     assert db.session.scalar(select(func.count()).select_from(Person)) == 300
+
+
+def test_a_writer_waits_for_its_turn_after_another_process(app: Flask) -> None:
+    written = threading.Event()
+
+    def add() -> None:
+        with app.app_context(), write() as session:
+            session.add(Person(name="After"))
+        written.set()
+
+    with (app.config["ERRATA"].home / "errata.sqlite3-turn").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        writer = threading.Thread(target=add)
+        writer.start()
+        assert not written.wait(0.5)
+    writer.join(10)
+    assert written.is_set()
+
+
+def test_a_stopped_process_that_holds_the_turn_keeps_nobody_from_writing(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.db.WAIT_AT_MOST_S", 0.05)
+    with (app.config["ERRATA"].home / "errata.sqlite3-turn").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with write() as session:
+            session.add(Person(name="All the same"))
+    assert db.session.scalar(select(func.count()).select_from(Person)) == 1
 
 
 def test_one_process_at_a_time_is_the_checkpointer(tmp_path: Path) -> None:

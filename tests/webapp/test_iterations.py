@@ -142,6 +142,18 @@ def test_an_iteration_starts_by_itself_after_n_changed_labels_and_not_twice(labe
     assert maybe_start(project.id) is not None  # the next ten
 
 
+def test_labels_that_another_web_process_stored_count_for_the_start(
+    labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("webapp.iterations.trigger.LOOK_AGAIN_S", 1000.0)
+    with write() as session:
+        project_settings.update(session, labelled.project, train_after=10)
+    label_more(labelled, 1)
+    assert maybe_start(labelled.project.id) is None
+    label_more(labelled, 4, start=20)  # this process is not asked after them
+    assert maybe_start(labelled.project.id) is not None
+
+
 def test_a_label_from_the_annotate_page_starts_the_iteration_that_is_due(client: FlaskClient, labelled: Labelled):
     with write() as session:
         project_settings.update(session, labelled.project, train_after=9)

@@ -112,6 +112,17 @@ def test_using_a_sign_in_keeps_it_alive_without_writing_in_the_request(client: F
     assert now() - db.session.scalars(select(SignIn.last_seen_at)).one() < dt.timedelta(minutes=1)
 
 
+def test_what_another_web_process_saw_later_is_kept(app: Flask, client: FlaskClient) -> None:
+    later = now() + dt.timedelta(minutes=3)
+    with write() as session:
+        session.execute(update(SignIn).values(last_seen_at=now() - dt.timedelta(hours=1)))
+    assert client.get("/").status_code == 200
+    with write() as session:
+        session.execute(update(SignIn).values(last_seen_at=later))
+        service.flush_seen(session)
+    assert db.session.scalars(select(SignIn.last_seen_at)).one() == later
+
+
 def test_disabling_a_person_takes_effect_on_their_next_request(app: Flask, client: FlaskClient) -> None:
     ben = sign_in_as(app, "Ben", "annotator")
     waiting = make_link("Eve")

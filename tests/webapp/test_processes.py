@@ -1,10 +1,9 @@
-"""Three processes under one supervisor, what every page says about them, and how they end."""
+"""Web, engine and worker under one supervisor, what every page says about them, and how they end."""
 
 import datetime as dt
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,17 +21,18 @@ from sqlalchemy import update
 
 from webapp.cli.common import opened
 from webapp.db import write
-from webapp.errors import Busy
+from webapp.errors import Busy, Invalid
 from webapp.health import is_alive, processes
-from webapp.heartbeat import beat
+from webapp.heartbeat import beat, forget_former
 from webapp.models import Process, db, now
-from webapp.processes.supervisor import choose_port, free_port, hold_home
+from webapp.processes.address import listen, open_address, port_of
+from webapp.processes.supervisor import hold_home
 from webapp.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()
@@ -51,6 +51,7 @@ class Serving:
             **os.environ,
             "ERRATA_HOME": str(home),
             "ERRATA_PORT": "0",
+            "ERRATA_WEB_PROCESSES": "2",
             "ERRATA_OPEN_BROWSER": "no",
             "PYTHONUNBUFFERED": "1",
         }
@@ -71,8 +72,9 @@ class Serving:
     def children(self) -> dict[str, psutil.Process]:
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            name = next((part for part in child.cmdline() if part.startswith("webapp.processes.")), "")
-            found[name.rpartition(".")[2]] = child
+            command = child.cmdline()
+            name = next((part for part in command if part.startswith("webapp.processes.")), "").rpartition(".")[2]
+            found[command[command.index("--name") + 1] if "--name" in command else name] = child
         return found
 
 
@@ -82,7 +84,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     yield found
     if found.process.poll() is None:
         found.process.terminate()
-        found.process.wait(15)
+        found.process.wait(30)
     found.output.close()
 
 
@@ -98,21 +100,21 @@ def status(url: str) -> int:
 
 
 @pytest.mark.kill
-def test_serve_starts_three_restarts_what_dies_and_stops_them_all(serving: Serving) -> None:
+def test_serve_starts_all_restarts_what_dies_and_stops_them_all(serving: Serving) -> None:
     address = serving.address()
     base, token = address.split("/sign-in?token=")
     assert len(token) >= 43
     assert status(address) == 200
     before = serving.children()
-    assert set(before) == {"web", "engine", "worker"}
-    web = before["web"]
-    assert web.memory_info().rss < 150 * 1024**2
-    assert sum(web.cpu_times()[:2]) < 2.0
+    assert set(before) == {"web-1", "web-2", "engine", "worker"}
+    for web in (before["web-1"], before["web-2"]):
+        assert web.memory_info().rss < 150 * 1024**2
+        assert sum(web.cpu_times()[:2]) < 2.0
     until(lambda: status(f"{base}/readyz") == 200)
     for process in before.values():
         process.kill()
     until(lambda: status(f"{base}/healthz") == 200)  # the same address: browsers and links stay good
-    after = until(lambda: len(serving.children()) == 3 and serving.children())
+    after = until(lambda: len(serving.children()) == 4 and serving.children())
     assert not {process.pid for process in after.values()} & {process.pid for process in before.values()}
     began = time.monotonic()
     serving.process.send_signal(signal.SIGTERM)
@@ -120,6 +122,28 @@ def test_serve_starts_three_restarts_what_dies_and_stops_them_all(serving: Servi
     assert time.monotonic() - began < 6
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in after.values())
     assert "Stopped." in serving.printed()
+
+
+@pytest.mark.kill
+def test_each_of_two_web_processes_serves_on_when_the_other_is_killed(serving: Serving) -> None:
+    base = serving.address().partition("/sign-in")[0]
+    before = serving.children()
+    until(lambda: all(_accepts(before[name]) for name in ("web-1", "web-2")))
+    for killed in ("web-1", "web-2"):
+        before[killed].kill()
+        assert [status(f"{base}/healthz") for _ in range(10)] == [200] * 10
+        again = until(lambda name=killed: _started_again(serving, before[name], name))
+        until(lambda process=again: _accepts(process))
+
+
+def _started_again(serving: Serving, before: psutil.Process, name: str) -> psutil.Process | None:
+    found = serving.children().get(name)
+    return found if found is not None and found.pid != before.pid else None
+
+
+def _accepts(process: psutil.Process) -> bool:
+    """It waits for connections: it was started, imported everything and made its server."""
+    return process.num_threads() > 4
 
 
 @pytest.mark.kill
@@ -137,19 +161,21 @@ def test_nothing_is_left_running_when_the_supervisor_is_killed(serving: Serving)
 
 
 def test_a_port_in_use_is_one_sentence_with_the_mend(settings: Settings) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with listen("127.0.0.1", 0) as taken:
+        port = port_of(taken)
         busy = Settings(home=settings.home, port=port)
         with pytest.raises(Busy, match=f"Port {port} .* in use; .*errata serve --port {port + 1}"):
-            choose_port(busy, may_choose=False)
-        assert choose_port(busy, may_choose=True) not in (0, port)
+            open_address(busy, may_choose=False)
+        with open_address(busy, may_choose=True) as other:
+            assert port_of(other) not in (0, port)
+    with open_address(busy, may_choose=False) as free_again:
+        assert port_of(free_again) == port
 
 
-def test_a_free_port_is_taken_as_it_is(settings: Settings) -> None:
-    port = free_port("127.0.0.1")
-    assert choose_port(Settings(home=settings.home, port=port), may_choose=False) == port
+def test_an_address_of_another_machine_is_one_sentence(settings: Settings) -> None:
+    elsewhere = Settings(home=settings.home, host="192.0.2.1", port=0, allow_public=True)
+    with pytest.raises(Invalid, match=r"listen on 192\.0\.2\.1 .*ERRATA_HOST"):
+        open_address(elsewhere, may_choose=True)
 
 
 def test_one_home_is_served_once(app: Flask, settings: Settings) -> None:
@@ -171,6 +197,37 @@ def test_a_process_is_dead_fifteen_seconds_after_its_last_heartbeat(app: Flask) 
     worker = next(one for one in processes() if one.name == "worker")
     assert worker.mend == "errata worker"
     assert "labelling goes on" in worker.sentence
+
+
+def test_the_web_lives_while_one_of_its_processes_does(app: Flask) -> None:
+    assert [one.sentence for one in processes() if one.name == "web"] == [
+        "The web is not running: pages cannot be opened."
+    ]
+    with write() as session:
+        beat(session, "web-1")
+        beat(session, "web-2")
+    assert [(one.name, one.alive, one.sentence) for one in processes()[:2]] == [
+        ("web-1", True, ""),
+        ("web-2", True, ""),
+    ]
+    with write() as session:
+        late = update(Process).where(Process.name == "web-1").values(heartbeat_at=now() - dt.timedelta(seconds=16))
+        session.execute(late)
+    dead, alive = processes()[:2]
+    assert (dead.alive, alive.alive) == (False, True)
+    assert dead.sentence == "The web-1 is not running: 1 of 2 serve the pages; log/web.log says why."
+    with write() as session:
+        session.execute(update(Process).values(heartbeat_at=now() - dt.timedelta(seconds=16)))
+    assert [one.mend for one in processes() if one.name.startswith("web")] == ["errata serve"]
+
+
+def test_a_start_with_fewer_web_processes_misses_none(app: Flask) -> None:
+    app.config["ERRATA"] = Settings(home=app.config["ERRATA"].home, web_processes=2)
+    with write() as session:
+        for name in ("web-1", "web-2", "web-3", "web", "engine"):
+            beat(session, name)
+    forget_former(app)
+    assert sorted(db.session.scalars(db.select(Process.name))) == ["engine", "web-1", "web-2"]
 
 
 def test_every_page_says_in_words_what_is_dead_and_how_to_mend_it(app: Flask, client: FlaskClient) -> None:

@@ -1,12 +1,13 @@
 """Settings come from ERRATA_* variables, all of them, correctly or not at all."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from webapp.errors import Invalid
 from webapp.home import absolute, read_or_make_key
-from webapp.settings import Settings, documented, read_settings
+from webapp.settings import Settings, documented, read_settings, web_processes
 
 
 def test_without_variables_everything_has_a_default() -> None:
@@ -36,6 +37,9 @@ def test_variables_are_read_with_their_types(tmp_path: Path) -> None:
         ("ERRATA_PORT", "70000", "0 to 65535"),
         ("ERRATA_OPEN_BROWSER", "perhaps", "yes or no"),
         ("ERRATA_THREADS", "0", "at least 1"),
+        ("ERRATA_WEB_PROCESSES", "-1", "ERRATA_WEB_PROCESSES must be from 0 .* to 32, not -1"),
+        ("ERRATA_WEB_PROCESSES", "33", "to 32, not 33"),
+        ("ERRATA_WEB_PROCESSES", "two", "must be a whole number, not 'two'"),
         ("ERRATA_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
         ("ERRATA_SECRET_KEY", "password", "shorter than 32"),
         ("ERRATA_HOST", "0.0.0.0", "ERRATA_ALLOW_PUBLIC=yes"),
@@ -44,8 +48,17 @@ def test_variables_are_read_with_their_types(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused_in_one_sentence(variable: str, value: str, words: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_settings({variable: value})
-    assert words in str(refused.value)
+    assert re.search(words, str(refused.value))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 2), (16, 2)])
+def test_there_are_two_web_processes_where_there_are_two_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, expected: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert web_processes(read_settings({})) == expected
+    assert web_processes(read_settings({"ERRATA_WEB_PROCESSES": "3"})) == 3
 
 
 def test_a_public_address_is_taken_when_it_is_meant() -> None:

@@ -65,18 +65,18 @@ def _may_open(settings: Settings) -> bool:
 
 
 def run_everything(settings: Settings, *, may_choose: bool, always_link: bool) -> None:
-    """Until stopped: the three processes, and the address for a person."""
+    """Until stopped: the processes, and the address for a person."""
+    from webapp.processes.address import open_address, port_of
     from webapp.processes.common import stop_on_signal
-    from webapp.processes.supervisor import Supervisor, choose_port, hold_home
+    from webapp.processes.supervisor import Supervisor, hold_home
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    with hold_home(settings) as held:
-        port = choose_port(settings, may_choose=may_choose)
-        url = settings.url(port)
+    with hold_home(settings) as held, open_address(settings, may_choose=may_choose) as listener:
+        url = settings.url(port_of(listener))
         held.truncate(0)
         held.write(url)
         held.flush()
-        supervisor = Supervisor(settings, port=port, stop=stop_on_signal())
+        supervisor = Supervisor(settings, listener=listener, stop=stop_on_signal())
 
         def ready() -> None:
             with opened(settings):
@@ -98,7 +98,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Start the pages, the engine and the worker; restart what dies; stop with Ctrl+C."""
     settings = _with(read_settings(os.environ), host, port)
     with opened(settings):
-        pass  # made and upgraded once, before three processes open it
+        pass  # made and upgraded once, before several processes open it
     run_everything(settings, may_choose=False, always_link=False)
 
 

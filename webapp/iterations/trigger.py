@@ -2,29 +2,34 @@
 
 import time
 
+from sqlalchemy import select
+
 from webapp.db import write
 from webapp.errors import Busy, Invalid
 from webapp.iterations import service
 from webapp.iterations.readiness import count_changes, find_problem
-from webapp.models import Iteration, Project, db
+from webapp.models import Iteration, Label, Project, db
 from webapp.projects import settings as project_settings
 
 LOOK_AGAIN_S = 10.0
 
-# Project -> (look again at this monotonic time, or after so many more labels), so that labels are not counted at every submission.
+# Project -> (look again at this monotonic time, or when this label is there), so that labels are not counted at every submission.
+# Label numbers only grow, whichever web process stores them, so it cannot be due before that one.
 _waiting: dict[int, tuple[float, int]] = {}
+_label = Label.__table__.c
+_NEWEST = select(_label.id).order_by(_label.id.desc()).limit(1)
 
 
 def maybe_start(project_id: int) -> Iteration | None:
     """Start an iteration when enough labels changed; None when it is not due, not possible yet, or one is on its way."""
-    look_at, labels_left = _waiting.get(project_id, (0.0, 0))
-    if labels_left > 1 and time.monotonic() < look_at:
-        _waiting[project_id] = (look_at, labels_left - 1)
+    look_at, due_at = _waiting.get(project_id, (0.0, 0))
+    newest = db.session().connection().scalar(_NEWEST) or 0
+    if newest < due_at and time.monotonic() < look_at:
         return None
     project = db.session.get(Project, project_id, populate_existing=True)
     missing = _missing(project)
     if project is None or missing > 0:
-        _waiting[project_id] = (time.monotonic() + LOOK_AGAIN_S, missing)
+        _waiting[project_id] = (time.monotonic() + LOOK_AGAIN_S, newest + missing)
         return None
     _waiting.pop(project_id, None)
     _, changed = count_changes(project)

@@ -102,7 +102,8 @@ _LAST_ITERATION = (
 
 
 def queue_progress(session: Session | Connection, project: Project, *, anew: bool = False) -> Progress:
-    """Counted ``anew``, or else at most once a second, which takes as long as all else on the page; between, each decision is added as it is made."""
+    """Counted ``anew``, or else at most once a second, which takes as long as all else on the page; between, each
+    decision this process stores is added as it is made, and those of another web process come with the next count."""
     counted_at, progress = _counted().get(project.id, (0.0, Progress(0, 0)))
     if anew or time.monotonic() - counted_at > COUNTED_FOR_S:
         done, left = session.execute(_PROGRESS, {"project": project.id}).one()

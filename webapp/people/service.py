@@ -30,7 +30,7 @@ _SIGNED_IN = (
     .where(_sign_in.token_sha256 == bindparam("token"), _sign_in.expires_at > bindparam("now"), _person.active)
 )
 
-# Sign-ins used since the last flush_seen(): a request never writes just because it was made.
+# Sign-ins used since the last flush_seen(): a request never writes just because it was made. Each web process has its own.
 _seen: dict[int, dt.datetime] = {}
 
 
@@ -74,7 +74,9 @@ def flush_seen(session: Session) -> None:
     """Store when sign-ins were last used; the web process calls this with its heartbeat."""
     while _seen:
         sign_in_id, seen_at = _seen.popitem()
-        session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(last_seen_at=seen_at))
+        # Another web process may have seen it later.
+        earlier = (SignIn.id == sign_in_id) & (SignIn.last_seen_at < seen_at)
+        session.execute(update(SignIn).where(earlier).values(last_seen_at=seen_at))
 
 
 def has_seen() -> bool:

@@ -1,4 +1,4 @@
-"""``errata serve``: starts web, engine and worker, restarts one that dies, stops all three within five seconds."""
+"""``errata serve``: starts web, engine and worker, restarts one that dies, stops all of them within five seconds."""
 
 import logging
 import socket
@@ -17,6 +17,8 @@ from typing import IO
 
 from webapp.checkpoint import take_lock
 from webapp.errors import Busy, Unavailable
+from webapp.heartbeat import web_names
+from webapp.processes.address import port_of
 from webapp.settings import Settings
 
 READY_S = 60.0  # a second or two as a rule; a machine that trains beside may take long
@@ -33,6 +35,7 @@ class Child:
     name: str
     command: list[str]
     log_path: Path
+    listens_on: int | None = None  # the file descriptor of the shared address
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
@@ -40,7 +43,10 @@ class Child:
 
     def start(self) -> None:
         with _open_log(self.log_path) as output:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                pass_fds=() if self.listens_on is None else (self.listens_on,),
+            )  # fmt: skip
         self.started_at = time.monotonic()
 
 
@@ -48,38 +54,6 @@ def _open_log(path: Path) -> IO[bytes]:
     if path.exists() and path.stat().st_size > LARGEST_LOG:
         path.replace(path.with_suffix(".log.1"))
     return path.open("ab")
-
-
-def is_free(host: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def choose_port(settings: Settings, *, may_choose: bool) -> int:
-    """The port to listen on. Raises :class:`Busy` when it is taken and another may not be chosen."""
-    if settings.port == 0:
-        return free_port(settings.host)
-    if is_free(settings.host, settings.port):
-        return settings.port
-    if may_choose:
-        return free_port(settings.host)
-    raise Busy(
-        f"Port {settings.port} on {settings.host} is in use; stop the program that uses it or choose another port, "
-        f"for example `errata serve --port {settings.port + 1}`."
-    )
 
 
 def hold_home(settings: Settings) -> IO[str]:
@@ -93,19 +67,30 @@ def hold_home(settings: Settings) -> IO[str]:
     return held
 
 
-class Supervisor:
-    def __init__(self, settings: Settings, *, port: int, stop: Event) -> None:
-        self.settings = settings
-        self.port = port
-        self.stop = stop
-        places = {"web": ["--host", settings.host, "--port", str(port)], "engine": [], "worker": []}
-        if settings.engine_url:
-            del places["engine"]
-        self.children = [self._child(name, options) for name, options in places.items()]
+def make_child(settings: Settings, name: str, *options: str, title: str = "", listens_on: int | None = None) -> Child:
+    command = [sys.executable, "-m", f"webapp.processes.{name}", *options, "--parent", str(getpid())]
+    return Child(title or name, command, settings.home / "log" / f"{name}.log", listens_on)
 
-    def _child(self, name: str, options: list[str]) -> Child:
-        command = [sys.executable, "-m", f"webapp.processes.{name}", *options, "--parent", str(getpid())]
-        return Child(name, command, self.settings.home / "log" / f"{name}.log")
+
+def web_children(settings: Settings, listener: socket.socket) -> list[Child]:
+    """As many as the settings say, all accepting from ``listener``."""
+    number_of = listener.fileno()
+    return [
+        make_child(settings, "web", "--socket", str(number_of), "--name", name, title=name, listens_on=number_of)
+        for name in web_names(settings)
+    ]
+
+
+class Supervisor:
+    """Its web processes accept from one ``listener``, which stays open when one of them dies: who connects meanwhile waits."""
+
+    def __init__(self, settings: Settings, *, listener: socket.socket, stop: Event) -> None:
+        self.settings = settings
+        self.listener = listener
+        self.stop = stop
+        self.webs = web_children(settings, listener)
+        alone = ["worker"] if settings.engine_url else ["engine", "worker"]
+        self.children = [*self.webs, *(make_child(settings, name) for name in alone)]
 
     def run(self, *, ready: Callable[[], None]) -> None:
         """Until ``stop`` is set; ``ready`` is called once the pages can be opened."""
@@ -121,18 +106,17 @@ class Supervisor:
             self._end_all()
 
     def _wait_for_web(self) -> None:
-        url = f"{self.settings.url(self.port)}/healthz"
+        url = f"{self.settings.url(port_of(self.listener))}/healthz"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         deadline = time.monotonic() + READY_S
-        web = self.children[0]
         while time.monotonic() < deadline and not self.stop.is_set():
             with suppress(urllib.error.URLError, OSError), opener.open(url, timeout=2):
                 return
-            if web.process is not None and web.process.poll() is not None:
+            if all(web.process is not None and web.process.poll() is not None for web in self.webs):
                 break
             time.sleep(0.05)
         if not self.stop.is_set():
-            raise Unavailable(f"The web process did not start; {web.log_path} says why.")
+            raise Unavailable(f"The web process did not start; {self.webs[0].log_path} says why.")
 
     def _look_after(self, child: Child) -> None:
         if child.process is not None and child.process.poll() is None:
