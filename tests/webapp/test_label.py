@@ -257,7 +257,7 @@ def test_the_edit_distance_is_levenshteins(old: str, new: str, distance: int) ->
 def test_a_question_without_an_answer_shows_how_far_the_answers_are(client: FlaskClient, project: Project) -> None:
     add_release(project)
     question = add_question(project, "Is there a garden?")
-    address = f"/p/{project.id}/annotate/{question.id}"
+    address = f"/p/{project.id}/annotate/{question}"
     assert "Preparing answers" not in client.get(address).text
     with write() as session:
         job = enqueue(session, "predict", project_id=project.id, payload={})
