@@ -146,13 +146,13 @@ def web_processes(home: Path, count: int) -> Iterator[tuple[int, list[int]]]:
 
 def _wait_until_ready(processes: "list[subprocess.Popen[bytes]]", home: Path, count: int) -> None:
     """Until each has said that it lives."""
-    for _ in range(300):
+    for _ in range(1200):
         if any(process.poll() is not None for process in processes):
             raise SystemExit(f"A web process ended: {(home / 'log' / 'web.log').read_text()[-2000:]}")
         if _count(home, "SELECT count(*) FROM process") == count:
             return
         time.sleep(0.1)
-    raise SystemExit("The web processes did not answer within 30 s.")
+    raise SystemExit("The web processes did not answer within two minutes.")
 
 
 class Connection:
