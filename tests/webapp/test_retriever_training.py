@@ -9,11 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from serving_kit import flip_bit
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tests.encoders import build_encoder
 from tests.toys import build_span
 from tests.webapp import toy_loop
-from webapp.corpus.index import update_index
+from webapp.corpus.index import is_out_of_date, update_index
 from webapp.db import write
 from webapp.errors import Damaged
 from webapp.home import absolute
@@ -172,10 +173,23 @@ def test_a_fine_tuned_encoder_its_index_and_the_answerer_are_one_release(
     assert (champion.embedder, champion.retriever_path) == (first.embedder, None)
     assert first_passage(load_release(describe(champion)), "Dogs were here in 1890.").startswith("Dogs were")
 
+    def promote_meanwhile(session: Session) -> None:
+        if champion_of(project) != release:
+            promote(session, project, session.merge(release), reason="while passages are embedded")
+
+    late = [{"id": "late", "title": "", "text": "Stoves are here."}]
+    toy_loop.import_lines(tmp_path / "late.jsonl", late, project, "documents")
+    update_index(project, report=toy_loop.quiet, guard=promote_meanwhile)
+    champion = champion_of(project)
+    assert champion is not None
+    assert champion.embedder == release.embedder
+    assert is_out_of_date(project)  # so that the job goes on with the encoder now in service
+    by_hand.promote_as_it_was(project, first, person=person, reason="back again")
+
     change = by_hand.promote_today(project, release, person=person, reason="forth again")
     assert change.release.embedder == release.embedder
     assert db.session.scalars(select(Job).where(Job.kind == "index", Job.state == "queued")).all()
-    assert update_index(project, report=toy_loop.quiet).passages == 8
+    assert update_index(project, report=toy_loop.quiet).passages == 9
 
     flip_bit(absolute(release.retriever_path or "") / "encoder", ".safetensors")
     with pytest.raises(Damaged, match=r"model\.safetensors"):

@@ -338,8 +338,8 @@ def _release(
     champion = champion_of(project)
     if champion is not None and champion.id != instead_of:
         made = None
-        if index is not None and serving.is_other_encoder(champion.embedder, index.embedder):
-            return champion  # another encoder came into service meanwhile: its own index is brought up to date next
+    if champion is not None and index is not None and serving.is_other_encoder(champion.embedder, index.embedder):
+        return champion  # another encoder came into service meanwhile: its own index is brought up to date next
     if champion is not None and made is None and (index is None or champion.index_id == index.id):
         return champion
     if champion is None:
