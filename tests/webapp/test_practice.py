@@ -87,6 +87,7 @@ def test_practice_makes_a_candidate_that_a_person_may_promote_and_gold_measures_
     assert second.gate["interval"]["n"] > 0
     assert "test question" in second.gate["reasons"][0]
     assert "learned from no label" in second.gate["reasons"][-1]
+    assert client.get(f"/p/{unlabelled.id}/iterations").text.count(">the corpus</td>") == 2
 
 
 def test_practice_alone_is_refused_where_there_are_labels_enough_to_learn_from(
