@@ -60,7 +60,7 @@ def chart(folder: Path, key: str, task: Task, *, live: bool) -> dict[str, Any]:
     points: list[list[float]] = next((curve["points"] for curve in curves(folder, task) if curve["key"] == key), [])
     found = {
         "x": "step", "y": title, "series": [{"name": title, "kind": "line", "points": points}], "live": live,
-        "empty": "It begins with the first training steps; until then the run waits for its turn and prepares its data." if live else "This run wrote no such figures.",
+        "empty": "Drawn from the first training step on: the run waits for its turn or prepares its data." if live else "This run wrote no such figures.",
     }  # fmt: skip
     return found | ({"y_min": 0, "y_max": 1} if key.startswith("validation") else {})
 
