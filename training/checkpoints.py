@@ -14,6 +14,7 @@ KEPT = 2
 """The newest checkpoint and one before it, should the newest be damaged."""
 
 WEIGHTS, OPTIMISER, RANDOM = "weights.safetensors", "optimiser.safetensors", "random.safetensors"
+AVERAGE = "average.safetensors"
 OPTIMISER_FACTS, SCHEDULER, RUN = "optimiser.json", "scheduler.json", "run.json"
 
 

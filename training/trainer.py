@@ -11,6 +11,7 @@ from typing import Any
 
 from training import artefact, checkpoints
 from training.answerers.rows import Row, use_bfloat16
+from training.averaging import BEGIN, Average
 from training.types import FitConfig, Report, TrainingError
 
 SAVING_SHARE = 20
@@ -24,6 +25,7 @@ class Progress:
     best_step: int | None = None
     best_selection: float = -1.0
     tokens: int = 0
+    averaged: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Run:
     report: Report
     log: Callable[[dict[str, float]], None]
     progress: Progress = field(default_factory=Progress)
+    average: Average = field(default_factory=Average)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -137,6 +140,9 @@ def save_checkpoint(trainer: Any, run: Run) -> None:
         checkpoints.save_optimiser(trainer.optimizer, temporary)
         checkpoints.save_scheduler(trainer.lr_scheduler, temporary)
         checkpoints.save_random(temporary)
+        if run.average.count:
+            run.average.save(temporary / checkpoints.AVERAGE)
+        run.progress.averaged = run.average.count
         (temporary / checkpoints.RUN).write_text(json.dumps(vars(run.progress)), encoding="utf-8")
         trainer.state.save_to_json(str(temporary / "trainer_state.json"))
     checkpoints.tidy(run.folder, best_step=run.progress.best_step)
@@ -187,6 +193,8 @@ def _evaluate(model: Any, run: Run, step: int) -> None:
     scores = dict(run.measure())
     selection = scores.pop("selection")
     run.log({"step": step, "fraction": step / len(run), **scores})
+    if step > round(BEGIN * len(run)):
+        run.average.add(model)
     # Of two equals the later has seen more.
     if selection >= run.progress.best_selection:
         run.progress.best_step, run.progress.best_selection = step, selection
