@@ -85,7 +85,8 @@ def _tidy_if_cancelled(context: JobContext, project: Project, iteration: Iterati
     db.session.rollback()
     job = job_service.get_job(context.job_id)
     if job is not None and (job.cancel_requested or job.state == "cancelled"):
-        shutil.rmtree(home.absolute(iteration.path) / "checkpoints", ignore_errors=True)
+        for name in ("checkpoints", "encoder"):
+            shutil.rmtree(home.absolute(iteration.path) / name, ignore_errors=True)
         for kind in ("answerer", "retriever", "index"):
             shutil.rmtree(_place(project, iteration, kind), ignore_errors=True)
 

@@ -42,12 +42,12 @@ def teach_retriever(
     scratch = home.absolute(iteration.path) / "encoder"
     if not place.exists():
         choice = _choose(project, champion, dataset, scratch, iteration, report=part(report, 0.0, 0.7))
+        if choice is not None:
+            _write_down(context, iteration, choice)
         if choice is not None and choice.adapter is not None:
             _save(place, choice, iteration, dataset)
         shutil.rmtree(scratch, ignore_errors=True)
-        if choice is not None:
-            _write_down(context, iteration, choice)
-        if choice is None or choice.adapter is None:
+        if not place.exists():
             return kept
     artefact.verify(place, kind="retriever")
     learned = LearnedRetriever(home.relative(place), artefact.manifest_sha256(place))
