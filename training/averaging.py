@@ -23,6 +23,9 @@ BEGIN = 0.25
 SHARES = (0.0, 0.25, 0.5)
 """How much of the weights before training a mixture may hold."""
 
+LUCK = 0.02
+"""A single state is the best of many looks at the same few questions: its lead over an average counts from here on."""
+
 
 @dataclass
 class Average:
@@ -74,9 +77,9 @@ def put(model: Any, weights: Mapping[str, "torch.Tensor"]) -> None:
 
 
 def choose(model: Any, start: Weights, average: Average, *, selection: float, measure: Callable[[], float]) -> Chosen:
-    """Leave in ``model`` what ``measure`` (higher is better) prefers: its present weights, which have ``selection``, or the average
-    mixed with ``start`` in one of :data:`SHARES`. Of equals the one with more of the weights before."""
-    best, kept = Chosen(1, 0.0, selection), copy_of(model)
+    """Leave in ``model`` what ``measure`` (higher is better) prefers: its present weights, which have ``selection`` as the best of
+    many states, or the average mixed with ``start`` in one of :data:`SHARES`. Of equals the one with more of the weights before."""
+    best, kept = Chosen(1, 0.0, selection - LUCK if average.count > 1 else selection), copy_of(model)
     for share in SHARES if average.count > 1 else ():
         mixed = {name: value.lerp(start[name].float(), share) for name, value in average.mean.items()}
         put(model, mixed)

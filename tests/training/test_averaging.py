@@ -53,8 +53,8 @@ def mean_of_late(states: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_average_of_the_late_states_is_kept_where_validation_prefers_it(tiny_span: Path, tmp_path: Path) -> None:
-    measure, done, _ = train(tiny_span, tmp_path, [*SINGLE, 0.95, 0.5, 0.5])
-    assert done.chosen == averaging.Chosen(3, 0.0, 0.95)
+    measure, done, _ = train(tiny_span, tmp_path, [*SINGLE, 0.89, 0.5, 0.5])
+    assert done.chosen == averaging.Chosen(3, 0.0, 0.89)  # a lead of 0.01 of the best of four states is luck
     kept = averaging.copy_of(measure.answerer.model)
     assert difference(kept, mean_of_late(measure.seen)) < 1e-6
     assert difference(kept, measure.seen[1]) > 1e-5
@@ -69,8 +69,9 @@ def test_half_of_the_model_before_is_mixed_in_where_validation_prefers_that(tiny
 
 
 def test_the_best_single_state_stays_where_no_average_is_as_good(tiny_span: Path, tmp_path: Path) -> None:
-    measure, done, _ = train(tiny_span, tmp_path, [*SINGLE, 0.8, 0.7, 0.6])
-    assert done.chosen == averaging.Chosen(1, 0.0, 0.9)
+    measure, done, _ = train(tiny_span, tmp_path, [*SINGLE, 0.87, 0.7, 0.6])
+    assert done.chosen is not None
+    assert done.chosen.averaged == 1
     assert difference(averaging.copy_of(measure.answerer.model), measure.seen[1]) == 0
 
 
