@@ -40,6 +40,12 @@ def is_alive(name: str) -> bool:
     return heartbeat_at is not None and heartbeat_at > now() - STALE_AFTER
 
 
+def web_url() -> str:
+    """Where the pages were served last, "" when they never were: all web processes share one address."""
+    newest = select(Process.url).where(Process.name.startswith("web")).order_by(Process.heartbeat_at.desc())
+    return db.session.scalar(newest.limit(1)) or ""
+
+
 def processes() -> list[ProcessHealth]:
     rows = {row.name: row for row in db.session.scalars(select(Process).execution_options(populate_existing=True))}
     elsewhere = {"engine"} if current_app.config["ERRATA"].engine_url else set()  # asked by address, not watched here

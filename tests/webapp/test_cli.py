@@ -14,6 +14,7 @@ from webapp import cli
 from webapp.cli import COMMANDS
 from webapp.cli.common import opened
 from webapp.db import write
+from webapp.heartbeat import beat
 from webapp.home import absolute
 from webapp.projects.service import project_by_name
 from webapp.releases.service import champion_of
@@ -98,7 +99,10 @@ def test_a_person_is_added_and_their_link_works_once(shell: Shell) -> None:
 
     made = shell.json("user", "add", "Ada", "--role", "admin")
     assert made["link"].startswith("http://127.0.0.1:8765/sign-in?token=")
+    with opened(Settings(home=shell.home)), write() as session:
+        beat(session, "web-2", url="http://127.0.0.1:9000")
     another = shell.json("user", "link", "Ada")["link"]
+    assert another.startswith("http://127.0.0.1:9000/sign-in?token=")  # where it is served, whichever process says so
     app = create_app(Settings(home=shell.home))
     app.config["WTF_CSRF_ENABLED"] = False
     for link, status in ((made["link"], 303), (another, 303), (another, 400)):

@@ -12,12 +12,10 @@ def user() -> None:
 
 
 def _address(token: str) -> str:
-    from sqlalchemy import select
-
+    from webapp.health import web_url
     from webapp.home import settings
-    from webapp.models import Process, db
 
-    url = db.session.scalar(select(Process.url).where(Process.name == "web")) or settings().url()
+    url = web_url() or settings().url()
     return f"{url}/sign-in?token={token}"
 
 
