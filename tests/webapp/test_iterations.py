@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from tests.conftest import sign_in_as
 from tests.webapp.labelled import Labelled, decide, make_labelled, make_question
 from webapp.db import write
-from webapp.errors import Busy, Invalid
+from webapp.errors import Busy, DiskFull, Invalid
 from webapp.iterations import service
 from webapp.iterations.readiness import assess, newest_label
 from webapp.iterations.trigger import maybe_start
@@ -168,6 +168,21 @@ def test_a_label_from_the_annotate_page_starts_the_iteration_that_is_due(client:
     answer = client.post(f"/p/{labelled.project.id}/annotate/{question.id}", data=form)
     assert answer.status_code < 400, answer.text
     assert db.session.query(Iteration).one().config["reason"] == "After 9 new or changed labels."
+
+
+def test_a_stored_label_is_told_as_stored_when_the_iteration_it_starts_cannot_be_written(
+    client: FlaskClient, labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise DiskFull("The disk is full.")
+
+    monkeypatch.setattr("webapp.iterations.trigger.service.start", refuse)
+    with write() as session:
+        project_settings.update(session, labelled.project, train_after=9)
+    label_more(labelled, 3)
+    [question] = ask_more(labelled, 1, start=50)
+    form = {"submission_id": uuid.uuid4().hex, "decision": "unanswerable", "answer_id": str(question.answer_id)}
+    assert client.post(f"/p/{labelled.project.id}/annotate/{question.id}", data=form).status_code == 303
 
 
 def test_a_held_iteration_is_not_started_again_at_the_next_label(labelled: Labelled):

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tests.webapp.queue_rows import add_question, decide, form_of, labels_of, person_named, set_project
 from webapp.ask import refreshing
 from webapp.db import write
+from webapp.errors import DiskFull
 from webapp.jobs.context import JobContext
 from webapp.jobs.run import run_here
 from webapp.jobs.service import job_or_404
@@ -81,6 +82,8 @@ def test_like_questions_in_the_queue_are_answered_again_but_none_that_somebody_l
     lease(questions[OPEN_ELSEWHERE])
     right = label_last_as_right(client, project, questions[ASKED])
     [job] = queued(project)
+    unanswered = add_question(project, "Is there a cloakroom?")
+    assert "Preparing answers" not in client.get(f"/p/{project.id}/annotate/{unanswered}").text  # not by this job
     assert answer_of(questions[LIKE]) == before[LIKE]  # no model ran in the web process
     assert run_here(job)
     assert job_or_404(job).result == {"answered": 1, "release": 1}
@@ -129,3 +132,16 @@ def test_a_label_that_comes_while_the_job_is_at_work_is_seen_by_it(
     monkeypatch.setattr(refreshing, "_let_go", label_first)
     assert run_here(job)
     assert first_passage(answer_of(questions[LIKE])) == (rights[0], labels_of(project)[-1].id)
+
+
+def test_a_label_that_is_stored_is_told_as_stored_when_nothing_more_can_be_written(
+    client: FlaskClient, answered: tuple[Project, dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DiskFull("The disk is full.")
+
+    monkeypatch.setattr(refreshing, "enqueue", refuse)
+    project, questions = answered
+    label_last_as_right(client, project, questions[ASKED])
+    assert len(labels_of(project)) == 1
+    assert queued(project) == []

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from training.tasks import get_task
 from webapp.ask.ahead import answer_batch, champion_of_now
 from webapp.db import write
-from webapp.errors import Busy
+from webapp.errors import Busy, DiskFailed
 from webapp.jobs.context import JobContext
 from webapp.jobs.registry import LONG_KINDS
 from webapp.jobs.service import enqueue
@@ -41,8 +41,8 @@ def request(project_id: int) -> None:
     try:
         with write() as session:
             enqueue(session, "predict", project_id=project_id, payload={"refresh": True}, lock=lock, priority=30)
-    except Busy:
-        return  # another label of the same moment asked, or will
+    except (Busy, DiskFailed):
+        return  # another label of the same moment asked, or will; or the disk is full: the label itself is stored
 
 
 def refresh(context: JobContext) -> dict[str, Any]:

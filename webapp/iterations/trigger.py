@@ -5,7 +5,7 @@ import time
 from sqlalchemy import select
 
 from webapp.db import write
-from webapp.errors import Busy, Invalid
+from webapp.errors import Busy, DiskFailed, Invalid
 from webapp.iterations import service
 from webapp.iterations.readiness import count_changes, find_problem
 from webapp.models import Iteration, Label, Project, db
@@ -36,8 +36,9 @@ def maybe_start(project_id: int) -> Iteration | None:
     try:
         with write() as session:
             return service.start(session, project, person=None, reason=f"After {changed} new or changed labels.")
-    except (Busy, Invalid):
-        return None  # another label of the same moment started it, or took away what made it possible
+    except (Busy, DiskFailed, Invalid):
+        # Another label of the same moment started it or took away what made it possible, or the disk is full: the label is stored.
+        return None
 
 
 def _missing(project: Project | None) -> int:

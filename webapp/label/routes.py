@@ -67,7 +67,8 @@ def annotate(project_id: int) -> ResponseReturnValue:
 
 def _answering(project: Project) -> Job | None:
     """The job that will come to a question which has no answer yet."""
-    return next((job for job in jobs.active_jobs(project.id) if job.kind == "predict"), None)
+    active = jobs.active_jobs(project.id)
+    return next((job for job in active if job.kind == "predict" and not job.payload.get("refresh")), None)
 
 
 def _said(label: Label | service.Saved | None) -> str | None:
