@@ -22,6 +22,7 @@ from webapp.jobs.run import run_here
 from webapp.models import Iteration, Job, Person, Project, Release, db
 from webapp.projects import settings as project_settings
 from webapp.projects.service import create_project
+from webapp.releases.service import promote
 from webapp.settings import Settings
 
 
@@ -59,7 +60,7 @@ def newest(project: Project) -> Iteration:
 
 
 def test_practice_makes_a_candidate_that_a_person_may_promote_and_gold_measures_it(
-    unlabelled: Project, client: FlaskClient, settings: Settings, tmp_path: Path
+    unlabelled: Project, client: FlaskClient, settings: Settings, person: Person, tmp_path: Path
 ) -> None:
     done = CliRunner().invoke(
         train, ["People", "--warm-up", "--wait", "--json"], env={"ERRATA_HOME": str(settings.home)}, catch_exceptions=False
@@ -74,8 +75,17 @@ def test_practice_makes_a_candidate_that_a_person_may_promote_and_gold_measures_
     assert candidate.answerer_sha256 != base.answerer_sha256
     page = client.get(f"/p/{unlabelled.id}/iterations/1").text
     assert "Promote release 2" in page
+    with write() as session:
+        promote(
+            session, session.get_one(Project, unlabelled.id), session.get_one(Release, candidate.id), reason="try it"
+        )
+    assert "It practised on your documents: iteration 1." in client.get(f"/p/{unlabelled.id}/").text
 
     import_gold(unlabelled, tmp_path)
+    toy_loop.answer_queue(unlabelled, toy_loop.load_champion(unlabelled))
+    labels = [
+        toy_loop.label(question, person, "correct", text="Oslo") for question in toy_loop.questions_of(unlabelled)[:3]
+    ]
     assert "Practise on the corpus" in client.get(f"/p/{unlabelled.id}/iterations").text
     started = client.post(f"/p/{unlabelled.id}/iterations", data={"practice": "1"})
     assert started.status_code == 303
@@ -88,6 +98,11 @@ def test_practice_makes_a_candidate_that_a_person_may_promote_and_gold_measures_
     assert "test question" in second.gate["reasons"][0]
     assert "learned from no label" in second.gate["reasons"][-1]
     assert client.get(f"/p/{unlabelled.id}/iterations").text.count(">the corpus</td>") == 2
+
+    assert (assess(unlabelled).changed, assess(unlabelled).changed_since_last) == (3, 3)  # no label was learned from
+    traced = client.get(f"/p/{unlabelled.id}/labels/{labels[0].id}").text
+    assert "Nothing yet: the next iteration will see it." in traced
+    assert "Iteration 2" not in traced
 
 
 def test_practice_alone_is_refused_where_there_are_labels_enough_to_learn_from(

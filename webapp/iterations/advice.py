@@ -53,7 +53,7 @@ def _evaluated(project: Project) -> list[tuple[Iteration, int]]:
         select(EvaluationRow.id).where(EvaluationRow.iteration_id == Iteration.id).exists(),
     )
     rows = db.session.execute(query.order_by(Iteration.number.desc()))
-    return [(iteration, count) for iteration, count in rows if count]  # practice on the corpus had none
+    return [(iteration, count) for iteration, count in rows if count and not iteration.is_practice]
 
 
 def _scores(project: Project, iteration: Iteration) -> dict[int, float]:

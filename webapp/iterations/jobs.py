@@ -117,7 +117,7 @@ def _freeze_once(context: JobContext, project: Project, iteration: Iteration) ->
         dataset = db.session.get(Dataset, iteration.dataset_id)
         if dataset is not None:
             return dataset
-    newest = newest_label(project.id)
+    newest = 0 if iteration.is_practice else newest_label(project.id)
     dataset = freeze(project, seed=iteration.seed, guard=context.guard)
     with write() as session:
         context.guard(session)
@@ -183,8 +183,8 @@ def _compare(
     comparison = contest(
         project, pair, champion=champion, dataset=dataset, rows=rows, seed=iteration.seed, report=report
     )
-    if lessons.lessons_of(iteration).only_warm_up:
-        comparison = replace(comparison, gate=comparison.gate.after_practice())
+    if iteration.is_practice:
+        comparison = replace(comparison, gate=comparison.gate.after_practice(), effects=())
     with write() as session:
         context.guard(session)
         session.execute(

@@ -57,6 +57,11 @@ class Iteration(db.Model):
     job: Mapped["Job"] = relationship()
     dataset: Mapped[Dataset | None] = relationship()
 
+    @property
+    def is_practice(self) -> bool:
+        """It practised on the corpus alone: its dataset measured it, and taught it nothing."""
+        return bool(self.config.get("lessons", {}).get("only_warm_up"))
+
 
 class EvaluationRow(db.Model):
     """One test question, before and after an iteration.

@@ -134,6 +134,7 @@ class Overview:
     labels: int
     iterations: int
     champion: Release | None
+    has_only_practised: bool  # the champion comes from practice on the corpus, without labels
     index: CorpusIndex | None
     active_jobs: list[Job]
     next_step: str  # add_documents, build_index, add_questions, label, train or done
@@ -145,6 +146,7 @@ def overview(project: Project) -> Overview:
         return int(db.session.scalar(query) or 0)
 
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
+    made_by = db.session.get(Iteration, champion.iteration_id) if champion and champion.iteration_id else None
     active = (
         select(Job).where(Job.project_id == project.id, Job.state.in_(("queued", "leased", "running"))).order_by(Job.id)
     )
@@ -156,6 +158,7 @@ def overview(project: Project) -> Overview:
         labels=count(Label, Label.verdict.not_in(("skip", "undo"))),
         iterations=count(Iteration),
         champion=champion,
+        has_only_practised=made_by is not None and made_by.is_practice,
         index=champion.index if champion else None,
         active_jobs=list(db.session.scalars(active)),
         next_step="",
