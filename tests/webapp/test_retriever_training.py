@@ -3,12 +3,13 @@
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from serving_kit import flip_bit
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tests.encoders import build_encoder
@@ -18,6 +19,8 @@ from webapp.corpus.index import is_out_of_date, update_index
 from webapp.db import write
 from webapp.errors import Damaged
 from webapp.home import absolute
+from webapp.iterations import jobs, retriever_training
+from webapp.jobs.run import run_here
 from webapp.models import CorpusIndex, Iteration, Job, Passage, Person, Project, Release, db
 from webapp.projects import settings as project_settings
 from webapp.projects.service import create_project
@@ -127,8 +130,8 @@ def test_a_retriever_that_collapsed_is_held_and_the_iteration_says_so(
     assert "held, because it has collapsed" in iteration.config["retriever"]["sentence"]
 
 
-def tuned_release(folder: Path, person: Person, monkeypatch: pytest.MonkeyPatch) -> tuple[Project, Iteration, Release]:
-    """As :func:`trained`, with a tiny sentence encoder that an iteration may fine-tune, and does with large steps."""
+def let_it_tune(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but a fine-tuned encoder is tried, with large steps, and people ask so that it finds what nothing else does."""
     from retriever import encoder_trial, learning
     from retriever.finetuning import TuningConfig
 
@@ -136,12 +139,17 @@ def tuned_release(folder: Path, person: Person, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(encoder_trial, "Tuning", partial(encoder_trial.Tuning, config=quick))
     monkeypatch.setattr(learning, "choose", partial(learning.choose, options=[learning.NOTHING]))
     monkeypatch.setattr(sys.modules[__name__], "SHAPES", ("{}", "The {}?", "Any {}?", "About {}", "My {}, possible?"))
+
+
+def tuned_release(folder: Path, person: Person, monkeypatch: pytest.MonkeyPatch) -> tuple[Project, Iteration, Release]:
+    """As :func:`trained`, with a tiny sentence encoder that an iteration may fine-tune, and does."""
+    let_it_tune(monkeypatch)
     return trained(folder, person, embedder=str(build_encoder(folder.with_name("encoder"))), learn_retriever="encoder")
 
 
-def add_document(project: Project, folder: Path, text: str) -> None:
+def add_document(project: Project, folder: Path, text: str, **options: Any) -> None:
     toy_loop.import_lines(folder, [{"id": text, "title": "", "text": text}], project, "documents")
-    update_index(project, report=toy_loop.quiet)
+    update_index(project, report=toy_loop.quiet, **options)
 
 
 def test_a_fine_tuned_encoder_its_index_and_the_answerer_are_one_release(
@@ -177,9 +185,7 @@ def test_a_fine_tuned_encoder_its_index_and_the_answerer_are_one_release(
         if champion_of(project) != release:
             promote(session, project, session.merge(release), reason="while passages are embedded")
 
-    late = [{"id": "late", "title": "", "text": "Stoves are here."}]
-    toy_loop.import_lines(tmp_path / "late.jsonl", late, project, "documents")
-    update_index(project, report=toy_loop.quiet, guard=promote_meanwhile)
+    add_document(project, tmp_path / "late.jsonl", "Stoves are here.", guard=promote_meanwhile)
     champion = champion_of(project)
     assert champion is not None
     assert champion.embedder == release.embedder
@@ -207,3 +213,65 @@ def test_without_a_better_encoder_nothing_is_embedded_again(
     _project, _iteration, release = tuned_release(tmp_path / "toy", person, monkeypatch)
     assert release.retriever_path is None
     assert db.session.scalars(select(CorpusIndex)).one().id == release.index_id
+
+
+def test_a_later_attempt_takes_the_encoder_and_the_index_that_were_saved_and_the_next_iteration_begins_from_the_base(
+    app: Flask, tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retriever import learning
+
+    def die(*_: object, **__: object) -> None:
+        raise OSError("killed after the index was saved")
+
+    let_it_tune(monkeypatch)
+    encoder = str(build_encoder(tmp_path / "encoder"))
+    project = make_project(tmp_path / "toy", embedder=encoder, learn_retriever="encoder")
+    first = champion_of(project)
+    assert first is not None
+    label_all(project, person)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "contest", die)
+        iteration, job = toy_loop.train(project, person)
+        assert job.state == "failed"
+    manifests = [
+        absolute(f"projects/{project.id}/{kind}/{iteration.config['answerer']}/manifest.json") for kind in ("retrievers", "indexes")
+    ]  # fmt: skip
+    saved_at = [path.stat().st_mtime_ns for path in manifests]
+    with write() as session:
+        session.execute(update(Job).where(Job.id == job.id).values(state="queued", error=""))
+    with monkeypatch.context() as patch:
+        patch.setattr(retriever_training, "_choose", die)  # it is not chosen again
+        assert run_here(job.id)
+    assert [path.stat().st_mtime_ns for path in manifests] == saved_at
+    release = db.session.scalars(select(Release).where(Release.iteration_id == iteration.id)).one()
+    assert release.embedder.startswith("tuned:")
+    if release.state == "candidate":
+        by_hand.promote_today(project, release, person=person, reason="to serve it")
+
+    contest = jobs.contest
+
+    def go_back_meanwhile(*arguments: Any, **options: Any) -> Any:
+        by_hand.promote_as_it_was(project, db.session.merge(first), person=person, reason="back")
+        return contest(*arguments, **options)
+
+    monkeypatch.setattr(learning, "_is_sure", lambda *_others, **_options: False)
+    monkeypatch.setattr(jobs, "contest", go_back_meanwhile)
+    second, job = toy_loop.train(project, person)
+    assert job.state == "succeeded", job.error
+    told, told_first = second.config["retriever"]["figures"], db.session.merge(iteration).config["retriever"]["figures"]
+    assert (
+        told["nothing"] == told_first["nothing"]
+    )  # the project's own encoder, not the one that has seen these questions
+    kept = db.session.scalars(select(Release).where(Release.iteration_id == second.id)).one()
+    assert (kept.embedder, kept.retriever_path) == (release.embedder, release.retriever_path)
+    assert first_passage(load_release(describe(kept)), "Any vehicle?") == SUBJECTS["vehicle"]
+
+
+def test_a_damaged_index_is_refused_before_anything_is_learned_from_it(app: Flask, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "toy", embedder="hash", learn_retriever="on")
+    champion = champion_of(project)
+    assert champion is not None
+    assert champion.index is not None
+    flip_bit(absolute(champion.index.path), ".faiss")
+    with pytest.raises(Damaged, match=r"\.faiss"):
+        retriever_training._material(project, describe(champion), report=toy_loop.quiet)

@@ -86,6 +86,7 @@ def _material(project: Project, files: serving.ReleaseFiles, *, report: Report) 
     One that is in service has seen some of the questions that the choice holds out.
     """
     if not files.embedder_identity.startswith(TUNED):
+        serving.verify_release(files)
         return serving.load_retriever(files)
     embedder = serving.load_own_embedder(project.embedder, None)
     return embedder, current_index(project, embedder, report=report)
