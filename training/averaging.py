@@ -59,7 +59,6 @@ class Chosen:
 
     averaged: int
     base_share: float
-    selection: float
 
 
 def copy_of(model: Any) -> Weights:
@@ -79,12 +78,12 @@ def put(model: Any, weights: Mapping[str, "torch.Tensor"]) -> None:
 def choose(model: Any, start: Weights, average: Average, *, selection: float, measure: Callable[[], float]) -> Chosen:
     """Leave in ``model`` what ``measure`` (higher is better) prefers: its present weights, which have ``selection`` as the best of
     many states, or the average mixed with ``start`` in one of :data:`SHARES`. Of equals the one with more of the weights before."""
-    best, kept = Chosen(1, 0.0, selection - LUCK if average.count > 1 else selection), copy_of(model)
+    best, kept, to_beat = Chosen(1, 0.0), copy_of(model), selection - LUCK
     for share in SHARES if average.count > 1 else ():
         mixed = {name: value.lerp(start[name].float(), share) for name, value in average.mean.items()}
         put(model, mixed)
         found = measure()
-        if found >= best.selection:
-            best, kept = Chosen(average.count, share, found), copy_of(model)
+        if found >= to_beat:
+            best, kept, to_beat = Chosen(average.count, share), copy_of(model), found
     put(model, kept)
     return best
