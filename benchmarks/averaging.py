@@ -64,8 +64,7 @@ def states(
     with tempfile.TemporaryDirectory() as folder:
         fit(answerer, examples, measure=look, folder=Path(folder), config=config, report=quiet, log=note)
     mixed = {
-        f"average, {share:.0%} of the base": {k: v.lerp(start[k].float(), share) for k, v in average.mean.items()}
-        for share in averaging.SHARES
+        f"average, {share:.0%} of the base": averaging.mixture(start, average, share) for share in (0.0, 0.25, 0.5)
     }
     return {"last state": last, **mixed}
 

@@ -20,11 +20,10 @@ Weights = dict[str, "torch.Tensor"]
 BEGIN = 0.25
 """States of the run's first quarter are far from where it goes and are left out of the average."""
 
-SHARES = (0.0, 0.25, 0.5)
-"""How much of the weights before training a mixture may hold."""
+SHARE = 0.25
+"""How much of the weights before training the usual mixture holds."""
 
-LUCK = 0.02
-"""A single state is the best of many looks at the same few questions: its lead over an average counts from here on."""
+OTHER_SHARES = (0.0, 0.5)
 
 
 @dataclass
@@ -75,15 +74,34 @@ def put(model: Any, weights: Mapping[str, "torch.Tensor"]) -> None:
             value.copy_(weights[name])
 
 
-def choose(model: Any, start: Weights, average: Average, *, selection: float, measure: Callable[[], float]) -> Chosen:
-    """Leave in ``model`` what ``measure`` (higher is better) prefers: its present weights, which have ``selection`` as the best of
-    many states, or the average mixed with ``start`` in one of :data:`SHARES`. Of equals the one with more of the weights before."""
-    best, kept, to_beat = Chosen(1, 0.0), copy_of(model), selection - LUCK
-    for share in SHARES if average.count > 1 else ():
-        mixed = {name: value.lerp(start[name].float(), share) for name, value in average.mean.items()}
-        put(model, mixed)
-        found = measure()
-        if found >= to_beat:
-            best, kept, to_beat = Chosen(average.count, share), copy_of(model), found
+def choose(
+    model: Any, start: Weights, average: Average, *, single: float, measure: Callable[[], tuple[float, float]]
+) -> Chosen:
+    """Leave in ``model`` the average of the run mixed with :data:`SHARE` of ``start``, or what beats that by more than luck.
+
+    Rivals are the average alone, the average with half of ``start``, and the model's present weights, which have the selection score
+    ``single`` as the best of many states. ``measure()`` gives the score of the weights in ``model`` (higher is better) and what a few
+    lucky questions are worth in it. With fewer than two states in the average the present weights stay.
+    """
+    present = copy_of(model)
+    if average.count < 2:
+        return Chosen(1, 0.0)
+    best, kept = Chosen(average.count, SHARE), mixture(start, average, SHARE)
+    put(model, kept)
+    score, luck = measure()
+    to_beat = score + luck
+    for share in OTHER_SHARES:
+        weights = mixture(start, average, share)
+        put(model, weights)
+        found = measure()[0]
+        if found > to_beat:
+            best, kept, to_beat = Chosen(average.count, share), weights, found
+    if single > to_beat:
+        best, kept = Chosen(1, 0.0), present
     put(model, kept)
     return best
+
+
+def mixture(start: Weights, average: Average, share: float) -> Weights:
+    """``share`` of ``start`` and the rest of the average, in 32 bits."""
+    return {name: value.lerp(start[name].float(), share) for name, value in average.mean.items()}

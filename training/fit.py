@@ -49,7 +49,8 @@ def fit(
 ) -> Fitted:
     """Train ``answerer`` in place on ``train``, resuming from ``folder`` if an earlier run with the same rows stopped there.
 
-    ``measure()`` scores the answerer on validation data; its ``selection`` (higher is better) decides which weights are kept.
+    ``measure()`` scores the answerer on validation data; its ``selection`` (higher is better) decides which weights are kept, and its
+    ``luck`` (0 if not given) is what a few questions answered by luck are worth in that.
     ``log`` gets curve points: ``{step, fraction, loss, perplexity, learning_rate}`` and ``{step, fraction, validation_...}``;
     after a resume the points since the checkpoint come again. ``report`` may raise ``Cancelled``.
 
@@ -200,8 +201,11 @@ def _keep_best(model: Any, run: Run, start: averaging.Weights) -> averaging.Chos
         checkpoints.load_weights(model, run.folder / f"best-{best}" / checkpoints.WEIGHTS)
     run.report(1.0, "Comparing averages of the weights")
     measure = run.measure
-    chosen = averaging.choose(
-        model, start, run.average, selection=run.progress.best_selection, measure=lambda: measure()["selection"]
-    )
+
+    def judge() -> tuple[float, float]:
+        scores = measure()
+        return scores["selection"], scores.get("luck", 0.0)
+
+    chosen = averaging.choose(model, start, run.average, single=run.progress.best_selection, measure=judge)
     run.log({"step": len(run), "fraction": 1.0, "averaged": chosen.averaged, "base_share": chosen.base_share})
     return chosen

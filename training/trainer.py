@@ -192,6 +192,7 @@ def _evaluate(model: Any, run: Run, step: int) -> None:
         return
     scores = dict(run.measure())
     selection = scores.pop("selection")
+    scores.pop("luck", None)
     run.log({"step": step, "fraction": step / len(run), **scores})
     if step > round(BEGIN * len(run)):
         run.average.add(model)

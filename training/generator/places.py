@@ -61,6 +61,11 @@ def _price(thing: str, *, key: str) -> Family:
             f"What is the price of {thing} at {{n}}?",
             f"How much do you pay for {thing} at {{n}}?",
             f"Tell me the price of {thing} at {{n}}.",
+            f"What do [you|we|people|guests] pay for {thing} at {{n}}?",
+            f"Is {thing} at {{n}} expensive, how much is it?",
+            f"How expensive is it to get {thing} at {{n}}?",
+            f"How much money do I need for {thing} at {{n}}?",
+            f"What do they charge for {thing} at {{n}}?",
         ),
         (f"How expensive is {thing} at {{n}}?", f"What do I pay for {thing} at {{n}}?"),
     )
@@ -80,6 +85,8 @@ def _things(key: str, value: str, thing: str, verb: str) -> Family:
             f"List the {thing} at {{n}}.",
             f"Name the {thing} of {{n}}.",
             f"What {thing} can I find at {{n}}?",
+            f"What {thing} do you get at {{n}}?",
+            f"Which {thing} does {{n}} have to {verb}?",
         ),
         (f"Which {thing} can I get at {{n}}?", f"What {thing} does {{n}} have?"),
     )
@@ -105,6 +112,9 @@ def _head(key: str, title: str) -> Family:
             f"Tell me the {title} of {{n}}.",
             "By whom is {n} led?",
             f"Which {title} does {{n}} have?",
+            f"How is the {title} of {{n}} called?",
+            f"Which person is {title} at {{n}}?",
+            "Who is the person at the head of {n}?",
         ),
         (f"What is the {title} of {{n}} called?", f"Which person is the {title} of {{n}}?"),
     )
@@ -120,28 +130,52 @@ _BREAKFAST = _yes_no(
     "breakfast",
     ("breakfast is included at {x}", "{x} serves breakfast to its guests"),
     ("{x} serves no breakfast", "breakfast is not included at {x}"),
-    ("Is breakfast included at {n}?", "Does {n} serve breakfast?", "Do guests get breakfast at {n}?"),
+    (
+        "Is breakfast included at {n}?",
+        "Does {n} serve breakfast?",
+        "Do guests get breakfast at {n}?",
+        "Is there breakfast at {n}?",
+        "Do they have breakfast for guests at {n}?",
+    ),
     held_out=("Can I have breakfast at {n}?",),
 )
 _TOUR = _yes_no(
     "tour",
     ("{x} offers guided tours", "there are guided tours at {x}"),
     ("{x} offers no guided tours", "there are no guided tours at {x}"),
-    ("Does {n} offer guided tours?", "Are there guided tours at {n}?", "Can I join a guided tour at {n}?"),
+    (
+        "Does {n} offer guided tours?",
+        "Are there guided tours at {n}?",
+        "Can I join a guided tour at {n}?",
+        "Can one get a guided tour at {n}?",
+        "Is there a tour with a guide at {n}?",
+    ),
     held_out=("Is there a guided tour at {n}?",),
 )
 _REPAIR = _yes_no(
     "repair",
     ("{x} repairs what it sells", "you can have things repaired at {x}"),
     ("{x} does not repair things", "nothing can be repaired at {x}"),
-    ("Does {n} repair things?", "Can I have things repaired at {n}?", "Do they repair things at {n}?"),
+    (
+        "Does {n} repair things?",
+        "Can I have things repaired at {n}?",
+        "Do they repair things at {n}?",
+        "Can they repair things at {n}?",
+        "Is it possible to get broken things repaired at {n}?",
+    ),
     held_out=("Is it possible to have things repaired at {n}?",),
 )
 _APPOINTMENT = _yes_no(
     "appointment",
     ("you need an appointment at {x}", "{x} only sees patients with an appointment"),
     ("no appointment is needed at {x}", "{x} sees patients without an appointment"),
-    ("Do I need an appointment at {n}?", "Is an appointment necessary at {n}?", "Must I make an appointment at {n}?"),
+    (
+        "Do I need an appointment at {n}?",
+        "Is an appointment necessary at {n}?",
+        "Must I make an appointment at {n}?",
+        "Does one need an appointment at {n}?",
+        "Is it necessary to have an appointment at {n}?",
+    ),
     held_out=("Is it necessary to make an appointment at {n}?",),
 )
 _LOAN = Family(
@@ -154,6 +188,8 @@ _LOAN = Family(
         "For how long does {n} lend books?",
         "When are books from {n} due?",
         "How long is the loan at {n}?",
+        "How much time do I get with a book of {n}?",
+        "How much time is there to read a book from {n}?",
     ),
     ("How much time do I have for a book from {n}?",),
 )
@@ -173,6 +209,9 @@ _SHOWS = Family(
         "What can you learn about at {n}?",
         "What is the collection of {n} about?",
         "[Which|What] topic does {n} show?",
+        "What topic does {n} have?",
+        "Which topic is the collection of {n} about?",
+        "What do they show at {n}?",
     ),
     ("What is the topic of {n}?", "What does the collection of {n} show?"),
 )
@@ -181,7 +220,12 @@ _ROOMS = Family(
     "value",
     "number",
     ("{x} has {v} rooms", "there are {v} rooms at {x}", "guests of {x} choose from {v} rooms"),
-    ("How many rooms [does {n} have|are there at {n}]?", "What is the number of rooms at {n}?"),
+    (
+        "How many rooms [does {n} have|are there at {n}]?",
+        "What is the number of rooms at {n}?",
+        "How many rooms are there for guests of {n}?",
+        "How many rooms can [I|we] choose at {n}?",
+    ),
     ("How many rooms can guests choose from at {n}?",),
 )
 

@@ -39,12 +39,21 @@ def _told(page: Page, only: Collection[str] | None) -> list[tuple[Place, Family]
     return [(place, f) for place, f in told if f in _allowed([f], only)]
 
 
+def _stranger(page: Page, random: Random, split: str) -> Place:
+    """A place of the same sort whose name is no part of the page's names: made-up words do come twice."""
+    names = [place.name for place in (page.place, page.other) if place is not None]
+    while True:
+        stranger = make_place(random, split, page.place.domain)
+        if not any(name in stranger.name or stranger.name in name for name in names):
+            return stranger
+
+
 def _untold(page: Page, random: Random, split: str, only: Collection[str] | None) -> tuple[Place, Family, str] | None:
     """A question the page cannot answer: a stranger's fact, the place's own untold fact, or one told of the other place only."""
     families = page.place.domain.families
     stated = _allowed([f for f in families if f.key in page.stated + page.other_stated], only)
     if stated and random.random() < 0.5:
-        return make_place(random, split, page.place.domain), random.choice(stated), "stranger"
+        return _stranger(page, random, split), random.choice(stated), "stranger"
     missing = [(page.place, f) for f in families if f.key not in page.stated]
     if page.other is not None:
         missing += [(page.other, f) for f in families if f.key not in page.other_stated]

@@ -35,13 +35,13 @@ class Plan:
     minutes: float = 120.0
     words: int = 3072
     width: int = 256
-    layers: int = 4
+    layers: int = 6
     heads: int = 8
     window: int = 512
     pages: int = 3  # a process and step
     questions: int = 12  # a page
     rows: int = 6  # of names to copy, a process and step
-    learning_rate: float = 4e-4
+    learning_rate: float = 6e-4
     copied: float = 0.9
     learned: float = 0.25
     warm_up: float = 0.04

@@ -137,12 +137,14 @@ def fit(
 
 
 def _validate(answerer: Any, validation: Sequence[Gold]) -> dict[str, float]:
-    """One validation pass: F1 under its own best threshold, and ``selection``, which says which pass was best."""
+    """One validation pass: F1 under its own best threshold; ``selection``, which says which pass was best, and ``luck``, the worth of
+    :data:`NOISE` questions in it."""
     predictions = predict(answerer, _inputs(validation))
     threshold = choose_threshold(predictions, validation)
     scores = score([decide(prediction, threshold) for prediction in predictions], validation)
     selection = _selection(predictions, validation)(range(len(validation)))
-    return {**{f"validation_{key}": value for key, value in scores.items()}, "selection": selection}
+    named = {f"validation_{key}": value for key, value in scores.items()}
+    return {**named, "selection": selection, "luck": NOISE / max(1, len(validation))}
 
 
 def _selection(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> Callable[[Sequence[int]], float]:
