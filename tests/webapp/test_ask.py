@@ -1,14 +1,18 @@
 """A typed question: kept whatever happens, answered live when the engine is there; the queue answered ahead by the worker."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from serving_kit import add_candidate, build_served
 from sqlalchemy import func, select, update
 
+from tests.webapp import toy_loop
 from tests.webapp.queue_rows import add_question, person_named, set_project
 from webapp.db import write
+from webapp.engine import client as engine_client
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue, job_or_404
 from webapp.models import Answer, AnswerPassage, Project, Question, Release, db, now
@@ -39,6 +43,30 @@ def test_a_typed_question_is_answered_live_and_its_path_is_stored(
         )
     )
     assert ranks == list(range(1, len(ranks) + 1)) != []
+
+
+def test_a_label_that_lands_while_the_engine_answers_is_not_taken_for_known(
+    client: FlaskClient, tmp_path: Path, engine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = build_served(tmp_path)
+    other = add_question(project, "When does Kavo Bistro open?")
+    asked = engine_client.ask
+
+    def ask_and_label(*arguments: Any, **options: Any) -> Any:
+        answer = asked(*arguments, **options)
+        # after the engine looked at the labels, before its answer is stored
+        toy_loop.label(db.session.get_one(Question, other), person_named("Ada"), "skip")
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_client, "ask", ask_and_label)
+        ask(client, project, "When does Chez Bella open?")
+    answered = select(func.count(Answer.id))
+    assert db.session.scalar(answered) == 1
+    ask(client, project, "When does Chez Bella open?")
+    assert db.session.scalar(answered) == 2
+    ask(client, project, "When does Chez Bella open?")
+    assert db.session.scalar(answered) == 2
 
 
 def test_without_the_engine_the_question_is_kept_and_the_page_names_the_command(

@@ -10,7 +10,7 @@ from webapp.corpus.questions import clean_question, question_sha256
 from webapp.db import write
 from webapp.engine import client
 from webapp.errors import NotFound
-from webapp.models import Answer, Label, Project, Question, db
+from webapp.models import Answer, Label, Project, Question, db, now
 from webapp.projects import settings as project_settings
 
 TYPED_FIRST = -1.0
@@ -46,12 +46,12 @@ def answer_live(project: Project, question_id: int) -> None:
     question = db.session.get_one(Question, question_id, populate_existing=True)
     if _is_answered(question, project.champion_id):
         return
-    text, shown = question.text, project_settings.read(project).passages_shown
+    text, shown, asked_at = question.text, project_settings.read(project).passages_shown, now()
     answer = client.ask(project.id, text, k=shown)
     with write() as session:
         question = session.get_one(Question, question_id, populate_existing=True)
         if not _is_answered(question, answer.release_id):
-            answers.store_answer(session, question, answer.release_id, answer.answered)
+            answers.store_answer(session, question, answer.release_id, answer.answered, asked_at=asked_at)
 
 
 def _is_answered(question: Question, release_id: int | None) -> bool:
