@@ -267,6 +267,26 @@ def test_a_later_attempt_takes_the_encoder_and_the_index_that_were_saved_and_the
     assert first_passage(load_release(describe(kept)), "Any vehicle?") == SUBJECTS["vehicle"]
 
 
+def test_a_setting_changed_between_two_attempts_changes_nothing_of_a_running_iteration(
+    app: Flask, tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise OSError("killed before the retriever was chosen")
+
+    project = make_project(tmp_path / "toy", embedder="hash", learn_retriever="on")
+    label_all(project, person)
+    with monkeypatch.context() as patch:
+        patch.setattr(retriever_training, "_choose", die)
+        iteration, job = toy_loop.train(project, person)
+        assert job.state == "failed"
+    with write() as session:
+        project_settings.update(session, session.get_one(Project, project.id), learn_retriever="off")
+        session.execute(update(Job).where(Job.id == job.id).values(state="queued", error=""))
+    assert run_here(job.id)
+    release = db.session.scalars(select(Release).where(Release.iteration_id == iteration.id)).one()
+    assert release.retriever_path is not None
+
+
 def test_a_damaged_index_is_refused_before_anything_is_learned_from_it(app: Flask, tmp_path: Path) -> None:
     project = make_project(tmp_path / "toy", embedder="hash", learn_retriever="on")
     champion = champion_of(project)

@@ -14,7 +14,6 @@ from webapp.datasets.files import SPLITS, read_triples
 from webapp.db import write
 from webapp.jobs.context import JobContext
 from webapp.models import Dataset, Iteration, Project, Release, db
-from webapp.projects import settings as project_settings
 from webapp.releases import serving
 from webapp.releases.service import LearnedRetriever, retriever_of
 
@@ -35,8 +34,7 @@ def teach_retriever(
     """
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     kept = retriever_of(champion, champion.index) if champion is not None else None
-    mode = project_settings.read(project).learn_retriever
-    if champion is None or champion.index is None or mode == "off":
+    if champion is None or champion.index is None or _mode(iteration) == "off":
         return kept
     place = home.project_folder(project.id) / home.ARTEFACT_FOLDERS["retriever"] / str(iteration.config["answerer"])
     scratch = home.absolute(iteration.path) / "encoder"
@@ -54,6 +52,11 @@ def teach_retriever(
     return _with_its_index(project, champion, learned, place, report=part(report, 0.7, 1.0))
 
 
+def _mode(iteration: Iteration) -> str:
+    """The setting it was started with, whatever the project's has become: a later attempt goes on as the first one began."""
+    return str(iteration.config.get("learn_retriever", "off"))
+
+
 def part(report: Report, low: float, high: float) -> Report:
     return lambda fraction, message: report(low + (high - low) * fraction, message)
 
@@ -64,7 +67,7 @@ def _choose(
     from retriever.learning import Choice, choose
 
     folder, files, seed = home.absolute(dataset.path), serving.describe(champion), iteration.seed
-    with_encoder = project_settings.read(project).learn_retriever == "encoder"
+    with_encoder = _mode(iteration) == "encoder"
     taught = _read_taught(folder)
     db.session.rollback()  # no model runs while a read transaction is open
     if not taught:

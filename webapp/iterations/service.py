@@ -44,7 +44,8 @@ def start(session: Session, project: Project, *, person: Any, reason: str = "", 
     newest = 0 if is_practice else newest_label(project.id)  # practice learns from no label
     iteration = Iteration(
         project_id=project.id, number=number, job_id=job.id, base=project.base, seed=settings.seed,
-        config={"fit": asdict(fit), "lessons": asdict(lessons), "task": project.task, "reason": reason, "newest_label": newest, "answerer": uuid.uuid4().hex},
+        config={"fit": asdict(fit), "lessons": asdict(lessons), "learn_retriever": settings.learn_retriever, "task": project.task,
+                "reason": reason, "newest_label": newest, "answerer": uuid.uuid4().hex},
         path=home.relative(home.iteration_folder(project.id, number)), started_by_id=person.id if person is not None else None,
     )  # fmt: skip
     session.add(iteration)
