@@ -1,6 +1,7 @@
 """Gold rows play the annotator, and a replay goes on where it stopped."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,11 +14,12 @@ from retriever.types import Hit
 from tests.webapp import toy_loop
 from tests.webapp.queue_rows import set_project
 from training.tasks import get_task
-from training.types import Prediction, QuestionRow
+from training.types import Prediction, QuestionRow, TrainingError
 from webapp import home
 from webapp.cli.learning import replay as replay_command
 from webapp.db import write
 from webapp.errors import Invalid
+from webapp.iterations import replay as replaying
 from webapp.iterations.replay import Plan, replay
 from webapp.iterations.replay_curve import draw, line_of
 from webapp.iterations.replay_player import Pool, decide
@@ -166,6 +168,32 @@ def test_a_round_whose_training_was_done_before_an_interruption_is_not_trained_a
     [again] = replay(project, plan, lambda *_: None)
     assert (again["labels"], again["release"], again["metrics"]) == (9, first["release"], first["metrics"])
     assert db.session.scalar(select(func.count()).select_from(Iteration)) == 1
+
+
+def test_another_plan_is_refused_as_soon_as_the_first_has_begun(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def cut(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    project = toy_loop.make_project(tmp_path / "toy")
+    questions = list(toy_loop.right_answers())
+    gold, test = gold_file(tmp_path / "gold.jsonl", questions[:20]), gold_file(tmp_path / "test.jsonl", questions[20:])
+    (tmp_path / "empty.jsonl").write_text("", encoding="utf-8")
+    with pytest.raises(TrainingError, match="neither SQuAD"):  # so nothing was begun, nothing is in the next one's way
+        replay(project, Plan(tmp_path / "empty.jsonl", test, 1, 9, strategy="random", seed=1), lambda *_: None)
+    plan = Plan(gold, test, 1, 9, strategy="random", seed=1)
+    monkeypatch.setattr(replaying, "_train", cut)
+    with pytest.raises(KeyboardInterrupt):
+        replay(project, plan, lambda *_: None)
+    before = db.session.scalar(select(func.count()).select_from(Label))
+    assert before == 9
+    for other in (replace(plan, seed=2), replace(plan, per_round=10)):
+        with pytest.raises(Invalid, match="play into a project of its own"):
+            replay(project, other, lambda *_: None)
+    assert db.session.scalar(select(func.count()).select_from(Label)) == before
+    with pytest.raises(KeyboardInterrupt):  # the same plan goes on
+        replay(project, plan, lambda *_: None)
 
 
 CURVE = {"project": "A <b>", "strategy": "random", "seed": 1,

@@ -2,7 +2,7 @@
 
 The project gets the gold rows' contexts as documents and their questions without answers, so that nothing is known that was not
 labelled; ``replay_player.py`` decides. Real feedback is imported round by round instead (``replay_feedback.py``). Finished rounds are
-kept in the project's folder: the same command again goes on where it stopped.
+kept in the project's folder, from before the first label: the same command again goes on where it stopped, and another is refused.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ def replay(project: Project, plan: Plan, report: Report) -> list[dict[str, Any]]
     done_path = _place(project, plan)
     is_feedback = replay_feedback.is_feedback(plan.gold)
     rounds, label = _play_feedback(project, plan, report) if is_feedback else _play_gold(project, plan, task, report)
-    done: list[dict[str, Any]] = json.loads(done_path.read_text()) if done_path.exists() else []
+    done: list[dict[str, Any]] = json.loads(done_path.read_text())
     for number in range(len(done) + 1, rounds + 1):
         report((number - 1) / rounds, f"Round {number} of {rounds}")
         done.append(_round(project, plan, number, label))
@@ -78,15 +78,23 @@ def replay(project: Project, plan: Plan, report: Report) -> list[dict[str, Any]]
 
 
 def _place(project: Project, plan: Plan) -> Path:
-    """Where the finished rounds are kept. Raises ``Invalid`` when those of another replay are there: its labels are, too."""
+    """Where the finished rounds are kept. Raises ``Invalid`` when those of another replay are there: its labels are, too, or may be."""
     folder = home.project_folder(project.id)
     place = folder / f"replay-{plan.key(project)}.json"
     if not place.exists() and any(folder.glob("replay-*.json")):
         raise Invalid(
-            f"Another replay was played in {project.name}: with other files, another plan or other project settings. Its labels are "
-            "still there, so this one would not begin at nothing; play into a project of its own, or set back what was changed."
+            f"Another replay was begun in {project.name}: with other files, another plan or other project settings. What it put there "
+            "is there still, so this one would not begin at nothing; play into a project of its own, or set back what was changed."
         )
     return place
+
+
+def _begin(project: Project, plan: Plan) -> None:
+    """Its file is there before anything of it goes into the project, so that one cut in its first round is told apart as well."""
+    place = _place(project, plan)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        _keep(place, [])
 
 
 def _keep(path: Path, done: list[dict[str, Any]]) -> None:
@@ -99,6 +107,7 @@ def _play_gold(project: Project, plan: Plan, task: Task, report: Report) -> tupl
     rows: dict[str, QuestionRow] = {}
     for row in read_gold(task, plan.gold, []):
         rows.setdefault(question_sha256(clean_question(row.question)), row)
+    _begin(project, plan)
     _prepare(project, list(rows.values()), report)
     sought = [
         Sought(sha, row.context, tuple(text for text, _ in row.answers)) for sha, row in rows.items() if row.answers
@@ -117,6 +126,7 @@ def _play_gold(project: Project, plan: Plan, task: Task, report: Report) -> tupl
 
 def _play_feedback(project: Project, plan: Plan, report: Report) -> tuple[int, Labelling]:
     portions = replay_feedback.read_rounds(plan.gold, plan.per_round)
+    _begin(project, plan)
 
     def label(number: int) -> dict[str, Any]:
         result = replay_feedback.label_round(project, portions[number - 1])
