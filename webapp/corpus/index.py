@@ -153,7 +153,8 @@ def current_index(project: Project, embedder: "Embedder", *, report: Report) -> 
 def index_with(project: Project, embedder: "Embedder", *, place: Path, report: Report) -> CorpusIndex:
     """The index of all passages under an embedder that is not in service yet: its row, not stored when it is new.
 
-    What an earlier attempt left at ``place`` is taken when it is whole and this embedder's; the documents come in later.
+    What an earlier attempt left at ``place`` is taken when it is whole: its files are checked, not whose vectors it holds, since an
+    iteration's place is its own and so is its embedder. Documents that came since come in later.
     """
     if place.exists():
         about = verify(place, kind="index")["about"]
