@@ -5,6 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from tests.webapp.evaluated import add_row, make_iteration
 from tests.webapp.queue_rows import (
     add_answer,
     add_passages,
@@ -176,6 +177,55 @@ def test_who_has_still_to_decide_blind_sees_neither_the_answer_nor_what_another_
     decide(annotator, blind, question, mine, "unanswerable")
     for path in paths:
         assert "Wombats" in annotator.get(path).text
+
+
+@pytest.mark.parametrize("kind", ["", "correct", "preference", "triple"])
+def test_the_dataset_page_tells_it_nothing_either(
+    client: FlaskClient, annotator: FlaskClient, blind: Project, kind: str
+) -> None:
+    set_project(blind, blind=0, overlap=2)  # the first sees the answer, so that the correction is a preference too
+    question, form = take(client, blind)
+    decide(client, blind, question, form, "correct", text="quick lunch")  # stands in a passage: a triple too
+    set_project(blind, blind=1)
+    path = f"/p/{blind.id}/dataset?kind={kind}"
+    page = annotator.get(path).text
+    assert "hidden: you decide this question without it" in page
+    for told in ("quick lunch", "Quokkas", "Lovely patio", "<mark>", "<ins>", "<del>", "stand word for word"):
+        assert told not in page
+    assert "hidden: you decide" not in client.get(path).text
+    mine = form_of(annotator.get(f"/p/{blind.id}/annotate/{question}").text)
+    decide(annotator, blind, question, mine, "skip")
+    assert "hidden: you decide" in annotator.get(path).text
+    mine = form_of(annotator.get(f"/p/{blind.id}/annotate/{question}").text)
+    decide(annotator, blind, question, mine, "correct", text="Bilbies too.")
+    assert "hidden: you decide" not in annotator.get(path).text
+
+
+def test_an_iteration_page_tells_neither_the_right_answer_nor_the_models_of_a_question_still_to_decide(
+    client: FlaskClient, annotator: FlaskClient, blind: Project
+) -> None:
+    set_project(blind, overlap=2)
+    question, form = take(client, blind)
+    decide(client, blind, question, form, "correct", text="Wombats only.")
+    iteration, _ = make_iteration(blind, 1)
+    ranks = {"before_rank": 7, "after_rank": 3, "after": {"f1": 0.0, "mrr_at_10": 1.0}}
+    said = {"gold": ["Wombats only."], "before_text": "Numbats", "after_text": SAID, **ranks}
+    add_row(iteration, question, before_blame="reading_missed", after_blame="should_have_answered", **said)
+    path = f"/p/{blind.id}/iterations/1"
+    page = annotator.get(path).text
+    assert "hidden: you decide this question without it" in page
+    for told in ("Wombats", "Numbats", "Quokkas", "7 → 3", '<span class="meta">should have answered'):
+        assert told not in page
+    for told in ("Wombats", "Numbats", "Quokkas", "7 → 3", '<span class="meta">should have answered'):
+        assert told in client.get(path).text
+    blamed = f"{path}?blame=should_have_answered"
+    assert "Can I bring my dog" not in annotator.get(blamed).text
+    assert "you have still to decide it without an answer: 1 question." in annotator.get(blamed).text
+    assert "Can I bring my dog" in client.get(blamed).text
+    mine = form_of(annotator.get(f"/p/{blind.id}/annotate/{question}").text)
+    decide(annotator, blind, question, mine, "unanswerable")
+    assert "Wombats" in annotator.get(path).text
+    assert "Can I bring my dog" in annotator.get(blamed).text
 
 
 def test_a_change_of_mind_after_seeing_the_answer_is_not_blind(client: FlaskClient, blind: Project) -> None:

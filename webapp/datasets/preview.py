@@ -12,6 +12,7 @@ from webapp.datasets.decisions import Decided, LeftOut, Row
 from webapp.datasets.examples import Texts, to_example, to_preference
 from webapp.datasets.service import contrast, count_kinds, decide_labels, load_texts
 from webapp.datasets.triples import Found, Triple
+from webapp.label.blind import hidden_from
 from webapp.models import Dataset, DatasetLabel, Iteration, Label, Project, Question, db
 
 
@@ -30,6 +31,7 @@ class PreviewRow:
     is_found: bool = True  # the answer stands word for word in the passage
     is_passage_only: bool = False
     is_blind: bool = False  # the person who decided did not see the model's answer
+    is_hidden: bool = False  # whoever looks has still to decide the question blind: nothing said or written is in here
     triple: Triple | None = None
 
 
@@ -43,8 +45,13 @@ class Preview:
     total: int
 
 
-def preview(project: Project, *, kind: str = "", split: str = "", page: int = 1, page_size: int = 25) -> Preview:
-    """One page of the exact rows a dataset frozen now would hold: of a kind, ``left_out`` or "" for all; of a split or "" for all."""
+def preview(
+    project: Project, *, viewer_id: int, kind: str = "", split: str = "", page: int = 1, page_size: int = 25
+) -> Preview:
+    """One page of the exact rows a dataset frozen now would hold: of a kind, ``left_out`` or "" for all; of a split or "" for all.
+
+    A row of a question that ``viewer_id`` has still to decide blind comes without its texts.
+    """
     decided = decide_labels(project)
     triples, left_out = contrast(decided, load_texts(_unsure(decided), decided.lookups))
     counts = count_kinds(decided, triples, left_out)
@@ -57,13 +64,24 @@ def preview(project: Project, *, kind: str = "", split: str = "", page: int = 1,
     texts = load_texts([item for item in chosen if isinstance(item, Row)])
     task = get_task(project.task)
     rows = tuple(_from_triple(item) if isinstance(item, Found) else _from_row(item, texts, task) for item in chosen)
-    blind = _blind_labels([label for row in rows for label in row.labels])
-    rows = tuple(replace(row, is_blind=not blind.isdisjoint(row.labels)) for row in rows)
-    return Preview(counts, rows, (), page, pages, len(matching))
+    return Preview(counts, _mark_blind(rows, project, viewer_id), (), page, pages, len(matching))
 
 
-def _blind_labels(labels: Sequence[int]) -> set[int]:
-    return set(db.session.scalars(select(Label.id).where(Label.id.in_(labels), Label.is_blind)))
+def _mark_blind(rows: Sequence[PreviewRow], project: Project, viewer_id: int) -> tuple[PreviewRow, ...]:
+    """Which were decided blind, and of which the viewer must not see what others did because they have still to decide blind."""
+    labels = [label for row in rows for label in row.labels]
+    found = db.session.execute(
+        select(Label.id, Label.is_blind, Question).join(Question, Question.id == Label.question_id).where(Label.id.in_(labels))
+    ).all()  # fmt: skip
+    hidden = hidden_from(db.session(), project, viewer_id, [question for _, _, question in found])
+    unseen = {label for label, _, question in found if question.id in hidden}
+    blind = {label for label, is_blind, _ in found if is_blind}
+    marked = [replace(row, is_blind=not blind.isdisjoint(row.labels)) for row in rows]
+    return tuple(row if unseen.isdisjoint(row.labels) else _hide(row) for row in marked)
+
+
+def _hide(row: PreviewRow) -> PreviewRow:
+    return replace(row, prompt="", target="", rejected="", triple=None, is_hidden=True)
 
 
 def _unsure(decided: Decided) -> list[Row]:

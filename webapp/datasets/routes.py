@@ -9,7 +9,7 @@ from webapp.datasets import service
 from webapp.datasets.preview import describe_frozen, preview
 from webapp.errors import NotFound
 from webapp.htmx import render
-from webapp.people.service import require
+from webapp.people.service import require, viewer_id
 from webapp.projects.service import project_or_404
 
 bp = Blueprint("datasets", __name__)
@@ -32,7 +32,8 @@ SPLITS = {"": "All splits", "train": "Training", "validation": "Validation", "te
 def show(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     kind, split = _known("kind", KINDS), _known("split", SPLITS)
-    shown = preview(project, kind=kind, split=split, page=request.args.get("page", 1, type=int) or 1)
+    page = request.args.get("page", 1, type=int) or 1
+    shown = preview(project, viewer_id=viewer_id(), kind=kind, split=split, page=page)
     return render(
         "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=KINDS, split=split, splits=SPLITS,
         explanations=EXPLANATIONS,

@@ -13,6 +13,7 @@ from webapp.iterations import progress, service
 from webapp.iterations.blame import BLAMES
 from webapp.iterations.compare import RETRIEVAL
 from webapp.jobs.service import is_active
+from webapp.label.blind import hidden_from
 from webapp.models import AuditEvent, EvaluationRow, Iteration, Person, Project, Release, db
 from webapp.releases.service import iterations_in_service
 
@@ -70,6 +71,8 @@ class View:
     primary: str
     tallies: dict[str, int]
     rows: tuple[tuple[EvaluationRow, str], ...]
+    hidden: frozenset[int]  # questions whoever looks has still to decide blind: no answer of theirs is shown
+    held_back: int  # of these, how many a list of one blame leaves out, because the blame would tell of the answer
     page: int
     pages: int
     curves: tuple[tuple[str, str], ...]
@@ -99,12 +102,14 @@ def list_lines(project: Project) -> list[Line]:
     ]  # fmt: skip
 
 
-def describe(project: Project, iteration: Iteration, chosen: Chosen) -> View:
+def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_id: int) -> View:
     task = get_task(project.task)
     candidate = service.candidate_of(iteration)
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     judged = service.evaluation_rows(iteration, task.PRIMARY_METRIC) if iteration.gate else []
-    rows = [row for row in judged if chosen.has(*row)]
+    hidden = frozenset(hidden_from(db.session(), project, viewer_id, [row.question for row, _ in judged]))
+    matching = [row for row in judged if chosen.has(*row)]
+    rows = [row for row in matching if not (chosen.blame and row[0].question_id in hidden)]
     pages = max(1, -(-len(rows) // PAGE_SIZE))
     page = min(max(chosen.page, 1), pages)
     active = is_active(iteration.job)
@@ -116,7 +121,8 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen) -> View:
         is_in_service=bool(candidate and champion and candidate.answerer_sha256 == champion.answerer_sha256),
         metrics=_metrics(iteration, task), primary=task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC),
         tallies={name: sum(row[1] == name for row in judged) for name in ("better", "worse", "same")},
-        rows=tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), page=page, pages=pages,
+        rows=tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), hidden=hidden, held_back=len(matching) - len(rows),
+        page=page, pages=pages,
         curves=tuple((key, title) for key, title in progress.titles(task).items() if active or key in drawn),
         decisions=_decisions(project, iteration, candidate), blames=_count_blames([row for row, _ in judged]),
         in_service=champion.number if champion else 0,

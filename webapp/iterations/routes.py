@@ -17,7 +17,7 @@ from webapp.iterations.blame import BLAMES
 from webapp.iterations.readiness import assess
 from webapp.jobs import service as job_service
 from webapp.models import Iteration, Project
-from webapp.people.service import current_person, require
+from webapp.people.service import current_person, require, viewer_id
 from webapp.projects.service import project_or_404
 
 bp = Blueprint("iterations", __name__)
@@ -83,7 +83,7 @@ def _page(project: Project, iteration: Iteration, errors: dict[str, str] | None 
     chosen = _chosen()
     return render(
         "iterations/show.html", "iteration", project=project, iteration=iteration, chosen=chosen, directions=DIRECTIONS,
-        blame_names=BLAMES, errors=errors or {}, view=pages.describe(project, iteration, chosen),
+        blame_names=BLAMES, errors=errors or {}, view=pages.describe(project, iteration, chosen, viewer_id=viewer_id()),
     )  # fmt: skip
 
 

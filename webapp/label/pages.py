@@ -7,7 +7,7 @@ from webapp.htmx import render
 from webapp.label import agreement, browse
 from webapp.label.submission import DECISIONS
 from webapp.models import db
-from webapp.people.service import current_person
+from webapp.people.service import viewer_id
 from webapp.projects.service import project_or_404
 
 
@@ -20,18 +20,13 @@ def _filters() -> browse.Filters:
     )  # fmt: skip
 
 
-def _viewer() -> int:
-    person = current_person()
-    return person.id if person is not None else 0
-
-
 def index(project_id: int) -> ResponseReturnValue:
     project, filters, session = project_or_404(project_id), _filters(), db.session()
     page = browse.list_labels(
         session,
         project,
         filters,
-        viewer_id=_viewer(),
+        viewer_id=viewer_id(),
         before=request.args.get("before", type=int),
         after=request.args.get("after", type=int),
     )
@@ -49,5 +44,5 @@ def index(project_id: int) -> ResponseReturnValue:
 def show(project_id: int, label_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     return render(
-        "label/show.html", project=project, trace=browse.trace(db.session(), project, label_id, viewer_id=_viewer())
+        "label/show.html", project=project, trace=browse.trace(db.session(), project, label_id, viewer_id=viewer_id())
     )

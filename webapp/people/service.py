@@ -58,6 +58,12 @@ def current_person() -> SignedIn | None:
     return found
 
 
+def viewer_id() -> int:
+    """Whoever looks at the page, for what is hidden from some; 0, which no person has, when nobody is signed in."""
+    person = current_person()
+    return person.id if person is not None else 0
+
+
 def _find_signed_in(token: str) -> SignedIn | None:
     row = db.session.execute(_SIGNED_IN, {"token": _sha256(token), "now": now()}).first()
     if row is None:
