@@ -100,7 +100,7 @@
     });
   });
 
-  document.addEventListener("htmx:afterRequest", (event) => {
+  function settle(event) {
     if (!event.target.matches?.("[data-verdict]")) return;
     const { xhr, requestConfig } = event.detail;
     const id = requestConfig.formData.get("submission_id");
@@ -109,7 +109,11 @@
     const entry = read().find((one) => one.id === id);
     remove(id);
     if (result === "saved" && entry) document.dispatchEvent(new CustomEvent("errata:saved", { detail: entry }));
-  });
+  }
+
+  // An answer is heard before the page is exchanged: afterwards the form is gone, and its events reach nobody. A lost network has no answer.
+  document.addEventListener("htmx:beforeOnLoad", settle);
+  document.addEventListener("htmx:afterRequest", (event) => event.detail.xhr.status === 0 && settle(event));
 
   addEventListener("online", drain);
   addEventListener("storage", show);
