@@ -59,6 +59,14 @@ def test_a_new_strategy_is_a_job_and_then_the_order_questions_are_served_in(
     assert served(client, project, 4) == questions[::-1]
 
 
+def test_a_queue_without_questions_has_nothing_to_order(client: FlaskClient, project: Project) -> None:
+    client.post(f"/p/{project.id}/settings", data={"strategy": "newest", "seed": "5"})
+    assert db.session.scalar(select(Job.id).where(Job.kind == "order")) is None
+    add_questions(project)
+    client.post(f"/p/{project.id}/settings", data={"strategy": "random", "seed": "5"})
+    assert db.session.scalar(select(Job.id).where(Job.kind == "order")) is not None
+
+
 def test_the_same_strategy_again_orders_nothing_anew(client: FlaskClient, project: Project) -> None:
     client.post(f"/p/{project.id}/settings", data={"strategy": "random", "seed": "0"})
     assert db.session.scalar(select(Job.id).where(Job.kind == "order")) is None
@@ -89,8 +97,8 @@ def test_after_the_queue_is_answered_the_least_sure_comes_first_but_after_what_w
 def test_a_question_imported_later_waits_behind_the_ordered_ones_until_the_next_pass(
     client: FlaskClient, project: Project
 ) -> None:
-    set_project(project, strategy="newest")
     questions = add_questions(project)
+    set_project(project, strategy="newest")
     run_waiting(project, "order")
     late = add_question(project, "Did this come late?")
     assert ordering.is_anything_unordered(project.id)
