@@ -28,7 +28,9 @@ def setting(default: Any, low: float, high: float, help: str) -> Any:
 
 @dataclass(frozen=True)
 class ProjectSettings:
-    train_after: int = setting(50, 0, 100_000, "Start an iteration after this many new or changed labels; 0 never does.")
+    train_after: int = setting(
+        50, 0, 100_000, "Start an iteration after this many new or changed labels; 0 never does."
+    )
     overlap: int = setting(1, 1, 50, "How many people label each question.")
     passages_shown: int = setting(5, 1, 20, "How many passages are retrieved and shown.")
     lease_s: int = setting(900, 30, 86_400, "For how many seconds a question stays with the person who took it.")
@@ -41,7 +43,7 @@ class ProjectSettings:
         0,
         0,
         "on: iterations train the retriever too, and keep what helps on labelled questions held out; encoder: they also try to "
-        "fine-tune its sentence encoder, which takes minutes and, when it helps, embeds every passage again."
+        "fine-tune its sentence encoder, which takes minutes and, when it helps, embeds every passage again.",
     )
     rehearsal: str = setting("on", 0, 0, "on mixes starting data of the base model in, so that it does not forget.")
     variations: int = setting(0, 0, 8, "Other ways to ask each labelled question that are learned too; 0 adds none.")
