@@ -57,7 +57,7 @@ def finish(iteration: Iteration, state: str = "succeeded") -> None:
 
 def test_too_few_labels_are_a_sentence_with_what_is_missing(labelled: Labelled):
     with pytest.raises(
-        Invalid, match=r"at least 8 labels .* there are 4 \(1 wrong answers .* and 1 skips not counted\)\. Label 4 more"
+        Invalid, match=r"at least 8 labels .* there are 4 \(1 wrong answer .* and 1 skip not counted\)\. Label 4 more"
     ):
         begin(labelled.project)
     assert db.session.scalar(select(Job.id)) is None

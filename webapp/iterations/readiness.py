@@ -113,8 +113,8 @@ def _has_foreign_answers(project_id: int) -> bool:
 
 def _too_few(tally: Tally) -> str:
     aside = [
-        f"{count} {what}" for count, what in
-        ((tally.wrong_answers, "wrong answers without a correction"), (tally.skips, "skips")) if count
+        f"{count} {what.format('' if count == 1 else 's')}" for count, what in
+        ((tally.wrong_answers, "wrong answer{} without a correction"), (tally.skips, "skip{}")) if count
     ]  # fmt: skip
     not_counted = f" ({' and '.join(aside)} not counted)" if aside else ""
     return (
