@@ -100,7 +100,7 @@
     });
   });
 
-  function settle(event) {
+  document.addEventListener("htmx:afterRequest", (event) => {
     if (!event.target.matches?.("[data-verdict]")) return;
     const { xhr, requestConfig } = event.detail;
     const id = requestConfig.formData.get("submission_id");
@@ -109,11 +109,17 @@
     const entry = read().find((one) => one.id === id);
     remove(id);
     if (result === "saved" && entry) document.dispatchEvent(new CustomEvent("errata:saved", { detail: entry }));
-  }
+  });
 
-  // An answer is heard before the page is exchanged: afterwards the form is gone, and its events reach nobody. A lost network has no answer.
-  document.addEventListener("htmx:beforeOnLoad", settle);
-  document.addEventListener("htmx:afterRequest", (event) => event.detail.xhr.status === 0 && settle(event));
+  // An answer that exchanged the page took the form along, whose htmx:afterRequest then reaches nobody: it is heard here.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    const id = requestConfig?.formData?.get("submission_id");
+    const entry = id && read().find((one) => one.id === id);
+    if (!entry || xhr.status >= 400) return;
+    remove(id);
+    document.dispatchEvent(new CustomEvent("errata:saved", { detail: entry }));
+  });
 
   addEventListener("online", drain);
   addEventListener("storage", show);

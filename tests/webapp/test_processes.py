@@ -72,7 +72,10 @@ class Serving:
     def children(self) -> dict[str, psutil.Process]:
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            command = child.cmdline()
+            try:
+                command = child.cmdline()
+            except psutil.NoSuchProcess:  # it ended meanwhile, a zombie included
+                continue
             name = next((part for part in command if part.startswith("webapp.processes.")), "").rpartition(".")[2]
             found[command[command.index("--name") + 1] if "--name" in command else name] = child
         return found

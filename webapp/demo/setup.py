@@ -17,7 +17,7 @@ NAME = "Demo"
 BASE, EMBEDDER = "starter", "minilm"  # both work without a network
 # Any seed works. With this one the first ten questions of a new demo show a newcomer each case: answers to accept, wrong ones that can be
 # corrected from a shown passage, and one question that no document answers.
-SEED = 58741
+SEED = 140
 FOLDER = Path(__file__).parent
 # Gold answers are known: those that fall into validation and test compare each candidate with the model in service.
 FILES = (("documents", "corpus.jsonl"), ("questions", "questions.jsonl"), ("gold", "gold.jsonl"))
