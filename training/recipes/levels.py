@@ -9,7 +9,7 @@ from training.generator.rows import examples, golds
 from training.tasks import get_task
 from training.types import Example, FitConfig, Input
 
-ROWS = 200
+ROWS = 600
 LABELS = 60
 LABELS_UNANSWERABLE = 0.2
 REHEARSAL = 256
