@@ -13,7 +13,7 @@ from training.safety import SHIPPED
 from training.tasks import get_task
 
 STARTER = SHIPPED / "starter"
-ROWS = 100
+ROWS = 300
 SETS = ("unseen_names", "held_out_wordings")
 SAMPLING = 0.12
 """What the figures of a small sample may lie below those of the card."""
