@@ -111,16 +111,6 @@
     if (result === "saved" && entry) document.dispatchEvent(new CustomEvent("errata:saved", { detail: entry }));
   });
 
-  // An answer that exchanged the page took the form along, whose htmx:afterRequest then reaches nobody: it is heard here.
-  document.addEventListener("htmx:afterSwap", (event) => {
-    const { xhr, requestConfig } = event.detail;
-    const id = requestConfig?.formData?.get("submission_id");
-    const entry = id && read().find((one) => one.id === id);
-    if (!entry || xhr.status >= 400) return;
-    remove(id);
-    document.dispatchEvent(new CustomEvent("errata:saved", { detail: entry }));
-  });
-
   addEventListener("online", drain);
   addEventListener("storage", show);
   document.addEventListener("DOMContentLoaded", () => {

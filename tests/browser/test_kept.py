@@ -29,18 +29,6 @@ def test_without_a_network_a_decision_waits_and_is_sent_once(
     assert saved(project) == ["accept"]
 
 
-def test_a_decision_that_was_answered_is_crossed_out_at_once(
-    site: Site, context: BrowserContext, project: Project
-) -> None:
-    add_queue(project, 3)
-    page = open_annotate(site, context, project)
-    page.keyboard.press("a")
-    day(page, 2)
-    kept = "Object.keys(localStorage).filter((name) => name.startsWith('errata-outbox-'))"
-    assert page.evaluate(kept) == []
-    assert saved(project) == ["accept"]
-
-
 def test_an_answer_lost_on_its_way_back_is_asked_for_again_and_counts_once(
     site: Site, context: BrowserContext, project: Project
 ) -> None:
