@@ -100,9 +100,10 @@
     });
   });
 
+  // An answer that exchanged the page took the form along: htmx then says so on what held it, and only the request still names the form.
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (!event.target.matches?.("[data-verdict]")) return;
     const { xhr, requestConfig } = event.detail;
+    if (!requestConfig.elt.matches("[data-verdict]")) return;
     const id = requestConfig.formData.get("submission_id");
     const result = outcome(xhr.status, xhr.status > 0 && xhr.getResponseHeader("HX-Retarget") !== null);
     if (result === "waits") return keep(id, xhr.status);

@@ -1,6 +1,8 @@
 """What the tests of the annotate page share."""
 
-from playwright.sync_api import BrowserContext, Page, expect
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import Site
 from tests.webapp.queue_rows import labels_of
@@ -23,3 +25,24 @@ def day(page: Page, number: int) -> None:
 
 def saved(project: Project) -> list[str]:
     return [label.reject_reason or label.verdict for label in labels_of(project)]
+
+
+def stand_between(page: Page, handle: Callable[[Route], object]) -> None:
+    """What the page sends about a question goes through ``handle``.
+
+    The page is loaded again: one that was open may send its next request past a route that has just been set.
+    """
+    page.route("**/annotate/*", handle)
+    page.reload()
+    expect(page.locator("h1.question")).to_be_visible()
+
+
+def go_offline(page: Page) -> None:
+    page.context.set_offline(True)
+    page.wait_for_function("() => fetch('/', {method: 'HEAD', cache: 'no-store'}).then(() => false, () => true)")
+
+
+def outbox(page: Page) -> list[str]:
+    """What the browser keeps of unanswered decisions, by person."""
+    kept: list[str] = page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('errata-outbox-'))")
+    return kept

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.annotating import DOGS, day, open_annotate, saved
+from tests.browser.annotating import DOGS, day, open_annotate, saved, stand_between
 from tests.browser.conftest import Site
 from tests.webapp.queue_rows import (
     add_answer,
@@ -111,7 +111,7 @@ def test_a_double_click_and_a_held_key_make_one_label_each(
 ) -> None:
     add_queue(project, 4)
     page = open_annotate(site, context, project)
-    page.route("**/annotate/*", lambda route: (page.wait_for_timeout(150), route.continue_()))
+    stand_between(page, lambda route: (page.wait_for_timeout(150), route.continue_()))
     page.get_by_role("button", name="Accept").dblclick()
     day(page, 2)
     page.keyboard.down("r")

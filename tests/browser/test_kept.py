@@ -1,9 +1,9 @@
 """Decisions and words outlive a lost network, a closed tab and an ended sign-in: each is sent once, by the person who made it."""
 
 import pytest
-from playwright.sync_api import BrowserContext, Request, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.annotating import DOGS, day, open_annotate, saved
+from tests.browser.annotating import DOGS, day, go_offline, open_annotate, outbox, saved, stand_between
 from tests.browser.conftest import Site
 from tests.webapp.queue_rows import add_queue, labels_of
 from webapp.models import Project, SignIn
@@ -16,7 +16,7 @@ def test_without_a_network_a_decision_waits_and_is_sent_once(
 ) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
-    context.set_offline(True)
+    go_offline(page)
     page.keyboard.press("a")
     expect(page.locator("#outbox")).to_contain_text("1 decision not yet sent")
     expect(page.locator("#notice")).to_contain_text("Not saved")
@@ -24,9 +24,26 @@ def test_without_a_network_a_decision_waits_and_is_sent_once(
     day(page, 1)
     assert saved(project) == []
     context.set_offline(False)
+    was_sent_once(page, project)
+
+
+def was_sent_once(page: Page, project: Project) -> None:
     day(page, 2)
     expect(page.locator("#outbox")).to_be_hidden()
+    assert outbox(page) == []
     assert saved(project) == ["accept"]
+
+
+def test_a_decision_that_was_answered_is_crossed_out_at_once(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    add_queue(project, 3)
+    page = open_annotate(site, context, project)
+    page.keyboard.press("a")
+    was_sent_once(page, project)
+    page.reload()
+    day(page, 2)
+    expect(page.locator("#notice")).to_be_empty()
 
 
 def test_an_answer_lost_on_its_way_back_is_asked_for_again_and_counts_once(
@@ -34,23 +51,21 @@ def test_an_answer_lost_on_its_way_back_is_asked_for_again_and_counts_once(
 ) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
-    lost: list[Request] = []
+    lost: list[Route] = []
 
-    def lose_first(route: Route, request: Request) -> None:
-        if request.method == "POST" and not lost:
-            lost.append(request)
+    def lose_first(route: Route) -> None:
+        if not lost:
+            lost.append(route)
             route.fetch()  # the server saves
             route.abort()  # and nobody hears of it
         else:
             route.continue_()
 
-    page.route("**/annotate/*", lose_first)
+    stand_between(page, lose_first)
     page.keyboard.press("a")
     expect(page.locator("#outbox")).to_contain_text("1 decision not yet sent")
     assert saved(project) == ["accept"]
-    day(page, 2)
-    expect(page.locator("#outbox")).to_be_hidden()
-    assert saved(project) == ["accept"]
+    was_sent_once(page, project)
 
 
 def test_a_tab_closed_while_sending_sends_at_the_next_visit(
@@ -58,7 +73,7 @@ def test_a_tab_closed_while_sending_sends_at_the_next_visit(
 ) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
-    page.route("**/annotate/*", lambda route: None)  # never answered
+    stand_between(page, lambda route: None)  # never answered
     page.keyboard.press("a")
     page.wait_for_timeout(100)
     page.close()  # the browser may drop the request on its way or let it arrive: either way it must count once
@@ -71,9 +86,7 @@ def test_a_tab_closed_while_sending_sends_at_the_next_visit(
 def test_an_error_page_never_gets_into_the_work_area(site: Site, context: BrowserContext, project: Project) -> None:
     add_queue(project, 2)
     page = open_annotate(site, context, project)
-    page.route(
-        "**/annotate/*", lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
-    )
+    stand_between(page, lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>"))
     page.keyboard.press("a")
     expect(page.locator("#outbox")).to_be_visible()
     day(page, 1)
@@ -109,7 +122,7 @@ def test_what_is_kept_of_one_person_is_never_sent_by_another(
 ) -> None:
     add_queue(project, 3)
     page = open_annotate(site, context, project)
-    context.set_offline(True)
+    go_offline(page)
     page.keyboard.press("a")
     expect(page.locator("#outbox")).to_be_visible()
     page.close()
