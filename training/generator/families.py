@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from random import Random
 
+from training.generator.small_talk import SmallTalk
+
 LEFT_OUT = ("payment", "parking")
 """Families the starter's training leaves out, so that a newcomer's own labels visibly teach the demo something."""
 
@@ -36,9 +38,7 @@ class Domain:
     nouns: tuple[str, ...]
     names: tuple[str, ...]
     families: tuple[Family, ...]
-    openers: tuple[str, ...]
-    fillers: tuple[str, ...]
-    closers: tuple[str, ...]
+    small_talk: SmallTalk
 
 
 def choose(template: str, random: Random) -> str:

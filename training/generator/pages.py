@@ -89,8 +89,9 @@ def compose(
     """A passage that states ``families`` of ``place`` and ``aside`` of ``other``, in mixed order, among small talk."""
     parts = [(family, place) for family in families] + [(family, other) for family in aside if other is not None]
     random.shuffle(parts)
-    sentences = [_talk(place.domain.openers, random, place)] if random.random() < 0.75 else []
-    fillers = random.sample(place.domain.fillers, min(len(place.domain.fillers), random.choice((0, 1, 2, 3, 4, 6))))
+    talk = place.domain.small_talk
+    sentences = [_talk(talk.openers, random, place)] if random.random() < 0.75 else []
+    fillers = random.sample(talk.fillers, min(len(talk.fillers), random.choice((0, 1, 2, 3, 4, 6))))
     fresh = not sentences
     for family, subject in parts:
         if fillers and random.random() < 0.4:
@@ -101,7 +102,7 @@ def compose(
             sentences.append(_contrast(subject, family, random))
         fresh = subject is not place
     if random.random() < 0.4:
-        sentences.append(_talk(place.domain.closers, random, place))
+        sentences.append(_talk(talk.closers, random, place))
     return " ".join(sentences)
 
 

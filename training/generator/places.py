@@ -2,44 +2,11 @@
 
 from training.generator.common import COMMON
 from training.generator.families import Domain, Family
-
-_OPENERS = (
-    "We [went to|visited|came to] {n} [last week|on a rainy morning|with the children|by chance].",
-    "{n} [is|was] [worth the trip|a lucky find|not what we expected].",
-    "My [sister|brother|neighbour|teacher] had told me about {n}.",
-    "A [short|quick] word about {n}.",
-    "News from {n}.",
-    "[Finally|At last] we made it to {n}.",
-    "{n} [wrote|posted] a notice.",
-)
-_FILLERS = (
-    "It was [cold|warm|windy] that day.",
-    "The door [squeaks|is hard to open].",
-    "[My|Our] [aunt|friend|colleague] [laughed a lot|was in a good mood|wanted to stay longer|forgot her scarf].",
-    "The floor had just been cleaned.",
-    "Someone played with a pencil at the desk.",
-    "The light inside is [soft|bright|a bit dim].",
-    "We [talked|laughed] a lot and forgot the time.",
-    "It was raining when we came out.",
-    "There was a smell of [paint|coffee|wood].",
-    "The clock on the wall was wrong.",
-    "A small queue had formed.",
-    "Nobody rushed us.",
-    "The walls are [green|white|yellow].",
-    "The sign outside is easy to miss.",
-)
-_CLOSERS = (
-    "We will [come back|return] [soon|in spring|with friends].",
-    "All in all [a good day|a fair deal|four stars from us].",
-    "I am not sure we will return.",
-    "You could do worse.",
-    "See you there.",
-    "Recommended.",
-)
+from training.generator.small_talk import OF_VISITORS
 
 
 def _domain(key: str, nouns: tuple[str, ...], names: tuple[str, ...], own: tuple[Family, ...]) -> Domain:
-    return Domain(key, nouns, names, COMMON + own, _OPENERS, _FILLERS, _CLOSERS)
+    return Domain(key, nouns, names, COMMON + own, OF_VISITORS)
 
 
 def _price(thing: str, *, key: str) -> Family:

@@ -2,6 +2,7 @@
 
 from training.generator.common import COMMON
 from training.generator.families import Domain, Family
+from training.generator.small_talk import OF_GUESTS
 
 FAMILIES = (
     Family(
@@ -378,45 +379,5 @@ RESTAURANT = Domain(
         "{w} House",
     ),
     COMMON + FAMILIES,
-    (
-        "We [went to|tried|visited] {n} [last week|on a rainy evening|for a birthday|with four friends|by chance].",
-        "{n} [was|is] [a lucky find|worth the trip|not what we expected|a favourite of ours].",
-        "My [sister|brother|neighbour|boss] had told me about {n}.",
-        "[Finally|At last] we made it to {n}.",
-        "A [short|quick] word about {n}.",
-        "News from {n}.",
-        "This was our [second|third|first] visit to {n}.",
-        "{n} [wrote|posted] a notice for its guests.",
-    ),
-    (
-        "The [room|dining room] was [full|half empty|loud|cosy|warmer than we liked].",
-        "[My|Our] [aunt|friend|colleague] [laughed all evening|was in a good mood|wanted to stay longer|forgot her scarf].",
-        "The portions were [generous|small|just right].",
-        "The bread was [still warm|fresh|a bit dry].",
-        "We [talked|laughed] a lot and forgot the time.",
-        "The plates were [hot|pretty|chipped].",
-        "Somebody at the next table celebrated a birthday.",
-        "The [soup|sauce|salad] needed [salt|pepper|more lemon].",
-        "It was raining when we came out.",
-        "The water came in a blue jug.",
-        "The chairs [are|were] not very comfortable.",
-        "I liked the smell of the kitchen.",
-        "The menu is short, and that is a good sign.",
-        "The napkins were folded like boats.",
-        "The wine was [fine|too warm|better than expected].",
-        "Our table stood near the window.",
-        "The candles were a nice touch.",
-        "Nobody rushed us.",
-        "The menu changes with the seasons.",
-        "The spoon fell twice and nobody cared.",
-    ),
-    (
-        "We will [come back|be back|return] [soon|in spring|with friends].",
-        "All in all [a good evening|a fair deal|four stars from us].",
-        "I am not sure we will return.",
-        "Thank you for a lovely evening.",
-        "You could do worse.",
-        "See you there.",
-        "Recommended.",
-    ),
+    OF_GUESTS,
 )
