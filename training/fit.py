@@ -12,6 +12,7 @@ from typing import Any
 
 from training import artefact, averaging, checkpoints
 from training.answerers.adapter import add_lora
+from training.answerers.rows import Row
 from training.answerers.spans import fixed_answers
 from training.plan import fingerprint, plan_steps
 from training.trainer import Progress, Run, build_trainer
@@ -59,34 +60,20 @@ def fit(
     began = time.monotonic()
     check_examples(train)
     report(0.0, "Preparing the rows")
-    answerer.settings = replace(answerer.settings, fixed_answers=fixed_answers(train))
-    rows = answerer.encode(train)
-    if not rows:
-        raise TrainingError(
-            f"None of the {len(train)} examples can be learned: their answers are not in their passages, or their questions "
-            "fill the model's whole window."
-        )
+    rows = _encode(answerer, train)
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(
-        answerer,
-        rows,
-        plan_steps([row.tokens for row in rows], config),
-        folder,
-        config,
-        fingerprint(rows, config),
-        measure,
-        report,
-        log,
-    )
-    try:
+    steps = plan_steps([row.tokens for row in rows], config)
+    run = Run(answerer, rows, steps, folder, config, fingerprint(rows, config), measure, report, log)
+    with _full_disk_in_words():
         chosen = _train(run)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise TrainingError("The disk is full; free some space and start the iteration again: it resumes.") from error
-    dropped = max(0, len(train) - len(rows))
     return Fitted(
-        len(run), run.progress.best_step, chosen, run.progress.tokens, time.monotonic() - began, len(rows), dropped
+        steps=len(run),
+        best_step=run.progress.best_step,
+        chosen=chosen,
+        tokens=run.progress.tokens,
+        seconds=time.monotonic() - began,
+        rows=len(rows),
+        dropped=max(0, len(train) - len(rows)),
     )
 
 
@@ -104,6 +91,28 @@ def check_examples(train: Sequence[Example]) -> None:
             'Every example says "not answerable": a model trained on them would refuse every question; accept or correct '
             "some answers first."
         )
+
+
+def _encode(answerer: Any, train: Sequence[Example]) -> Sequence[Row]:
+    """The rows that can be learned; what the examples have in common goes into the answerer's settings first."""
+    answerer.settings = replace(answerer.settings, fixed_answers=fixed_answers(train))
+    rows: Sequence[Row] = answerer.encode(train)
+    if not rows:
+        raise TrainingError(
+            f"None of the {len(train)} examples can be learned: their answers are not in their passages, or their questions "
+            "fill the model's whole window."
+        )
+    return rows
+
+
+@contextlib.contextmanager
+def _full_disk_in_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise TrainingError("The disk is full; free some space and start the iteration again: it resumes.") from error
 
 
 def learning_rate(answerer: Any, config: FitConfig) -> float:
