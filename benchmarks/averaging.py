@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.curve_figures import FIGURES
 from benchmarks.learning_curve import Row, load, measure, quiet, read_rows, to_example, to_gold
-from training import averaging
+from training import averaging, checkpoints
 from training.fit import fit
 from training.types import FitConfig
 
@@ -91,7 +91,7 @@ def main() -> None:
     for seed in options.seeds:
         answerer = load(options.base, seed)
         for name, weights in states(answerer, pool, seed=seed, options=options).items():
-            averaging.put(answerer.model, weights)
+            checkpoints.put_weights(answerer.model, weights)
             scores = measure(answerer, test)
             found.append({"seed": seed, "state": name, **{figure: scores[figure] for figure in FIGURES}})
             if not options.json:

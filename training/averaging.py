@@ -5,7 +5,7 @@ One state of a short training on few rows is a matter of luck. The average of se
 "Robust fine-tuning of zero-shot models"). Neither makes an answer slower.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +45,11 @@ class Average:
 
         save_file(self.mean, path)
 
-    @classmethod
-    def load(cls, path: Path, *, count: int) -> "Average":
+    def resume(self, path: Path, *, count: int) -> None:
+        """Go on from the mean of ``count`` states that an earlier run saved at ``path``."""
         from safetensors.torch import load_file
 
-        return cls(count, load_file(path))
+        self.count, self.mean = count, load_file(path)
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,6 @@ def copy_of(model: Any) -> Weights:
     return {name: value.detach().clone() for name, value in checkpoints.trained_parameters(model).items()}
 
 
-def put(model: Any, weights: Mapping[str, "torch.Tensor"]) -> None:
-    """Write ``weights`` into ``model``. Raises ``KeyError`` when one is missing."""
-    import torch
-
-    with torch.no_grad():
-        for name, value in checkpoints.trained_parameters(model).items():
-            value.copy_(weights[name])
-
-
 def choose(
     model: Any, start: Weights, average: Average, *, single: float, measure: Callable[[], tuple[float, float]]
 ) -> Chosen:
@@ -83,22 +74,22 @@ def choose(
     ``single`` as the best of many states. ``measure()`` gives the score of the weights in ``model`` (higher is better) and what a few
     lucky questions are worth in it. With fewer than two states in the average the present weights stay.
     """
-    present = copy_of(model)
     if average.count < 2:
         return Chosen(1, 0.0)
+    present = copy_of(model)
     best, kept = Chosen(average.count, SHARE), mixture(start, average, SHARE)
-    put(model, kept)
+    checkpoints.put_weights(model, kept)
     score, luck = measure()
     to_beat = score + luck
     for share in OTHER_SHARES:
         weights = mixture(start, average, share)
-        put(model, weights)
+        checkpoints.put_weights(model, weights)
         found = measure()[0]
         if found > to_beat:
             best, kept, to_beat = Chosen(average.count, share), weights, found
     if single > to_beat:
         best, kept = Chosen(1, 0.0), present
-    put(model, kept)
+    checkpoints.put_weights(model, kept)
     return best
 
 

@@ -2,11 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training import artefact
+
+if TYPE_CHECKING:
+    import torch
 
 KIND = "checkpoint"
 BEST_KIND = "best-weights"
@@ -31,13 +34,18 @@ def save_weights(model: Any, path: Path) -> None:
 
 def load_weights(model: Any, path: Path) -> None:
     """Copy saved parameters into ``model`` in place. Raises ``KeyError`` when one is missing."""
-    import torch
     from safetensors.torch import load_file
 
-    saved = load_file(path)
+    put_weights(model, load_file(path))
+
+
+def put_weights(model: Any, weights: Mapping[str, "torch.Tensor"]) -> None:
+    """Copy ``weights`` into the trained parameters of ``model`` in place. Raises ``KeyError`` when one is missing."""
+    import torch
+
     with torch.no_grad():
         for name, value in trained_parameters(model).items():
-            value.copy_(saved[name])
+            value.copy_(weights[name])
 
 
 def save_optimiser(optimiser: Any, folder: Path) -> None:

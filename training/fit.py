@@ -185,11 +185,12 @@ def _trainable(run: Run) -> Any:
 
 
 def _restore_progress(run: Run, checkpoint: Path) -> None:
-    saved = Progress(**json.loads((checkpoint / checkpoints.RUN).read_text(encoding="utf-8")))
+    facts = json.loads((checkpoint / checkpoints.RUN).read_text(encoding="utf-8"))
+    averaged = facts.pop("averaged", 0)
+    saved = Progress(**facts)
     run.progress.tokens = saved.tokens
-    if saved.averaged:
-        average = averaging.Average.load(checkpoint / checkpoints.AVERAGE, count=saved.averaged)
-        run.average.count, run.average.mean = average.count, average.mean
+    if averaged:
+        run.average.resume(checkpoint / checkpoints.AVERAGE, count=averaged)
     if saved.best_step is None:
         return
     try:

@@ -20,12 +20,11 @@ SAVING_SHARE = 20
 
 @dataclass
 class Progress:
-    """What a run has found out so far; written into every checkpoint."""
+    """What a run has found out so far; written into every checkpoint, beside the number of states in its average."""
 
     best_step: int | None = None
     best_selection: float = -1.0
     tokens: int = 0
-    averaged: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,8 @@ def save_checkpoint(trainer: Any, run: Run) -> None:
         checkpoints.save_random(temporary)
         if run.average.count:
             run.average.save(temporary / checkpoints.AVERAGE)
-        run.progress.averaged = run.average.count
-        (temporary / checkpoints.RUN).write_text(json.dumps(vars(run.progress)), encoding="utf-8")
+        facts = {**vars(run.progress), "averaged": run.average.count}
+        (temporary / checkpoints.RUN).write_text(json.dumps(facts), encoding="utf-8")
         trainer.state.save_to_json(str(temporary / "trainer_state.json"))
     checkpoints.tidy(run.folder, best_step=run.progress.best_step)
 
