@@ -49,13 +49,13 @@
     if (!draft || !form()) return;
     const fields = form().elements;
     if (draft.version !== fields.version.value && draft.text === fields.text.value) return;
-    const isChanged = draft.text !== fields.text.value;
-    for (const name of DRAFTED) fields[name].value = draft[name];
+    const isChanged = draft.text.trim() !== "" && draft.text !== fields.text.value; // an emptied field is no work to bring back
+    for (const name of DRAFTED) if (name !== "text" || isChanged) fields[name].value = draft[name];
     const radio = draft.passage && $(`[data-passage="${Number(draft.passage)}"] input`);
     if (radio) radio.checked = true;
     if (!isChanged) return;
     $("[data-correction]").classList.add("open");
-    if (draft.text.trim() && !$("#verdict-error")) window.errata.notice("What you had typed is back.");
+    if (!$("#verdict-error")) window.errata.notice("What you had typed is back.");
   }
 
   document.addEventListener("errata:saved", (event) => {

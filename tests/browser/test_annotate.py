@@ -171,6 +171,23 @@ def test_words_of_a_passage_are_taken_by_keyboard_alone(site: Site, context: Bro
     assert text[label.start : label.end] == "turned us away at 9.30"
 
 
+def test_a_field_that_was_drawn_larger_breaks_no_rule_of_the_page(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    box = page.locator("#reason").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] + 60, steps=5)
+    page.mouse.up()
+    assert page.locator("#reason").get_attribute("style")
+    page.keyboard.press("a")
+    day(page, 2)
+    page.wait_for_timeout(100)  # the context fails the test on what the browser blocked
+
+
 def drag_over(page: Page, words: str) -> None:
     find = """words => { const text = document.querySelector('[data-passage-text]');
       const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);

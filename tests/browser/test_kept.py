@@ -140,3 +140,22 @@ def test_typing_survives_a_reload(site: Site, context: BrowserContext, project: 
     page.reload()
     expect(page.locator("#text")).to_have_value(DOGS)
     expect(page.locator("#difference ins").first).to_be_visible()
+
+
+def test_a_refusal_is_over_after_a_reload(site: Site, context: BrowserContext, project: Project) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    shown = page.locator("#shown-answer").inner_text()
+    page.keyboard.press("e")
+    page.locator("#text").fill("")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#verdict-error")).to_contain_text("nothing was saved")
+    page.reload()
+    expect(page.locator("#text")).to_have_value(shown)
+    expect(page.locator("#verdict-error")).to_have_count(0)
+    expect(page.locator("[data-correction]")).not_to_be_visible()
+    expect(page.locator("#notice")).to_be_empty()
+    assert outbox(page) == []
+    page.keyboard.press("a")
+    day(page, 2)
+    assert saved(project) == ["accept"]
