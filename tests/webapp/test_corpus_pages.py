@@ -182,6 +182,17 @@ def test_the_fragments_are_parts_of_the_page(client: FlaskClient, project: Proje
         assert "HX-Request" in part.headers["Vary"]
 
 
+def test_the_list_is_asked_for_again_as_soon_as_the_card_counts_more_documents(client: FlaskClient, project: Project):
+    headers = {"HX-Request": "true", "HX-Target": "state"}
+    send(client, project, CSV, "notes.txt")
+    assert 'seen=0"' in client.get(f"/p/{project.id}/corpus", headers=headers).text
+    run_newest()  # its index waits for the worker: the card goes on asking
+    changed = client.get(f"/p/{project.id}/corpus?seen=0", headers=headers)
+    assert 'seen=1"' in changed.text
+    assert changed.headers["HX-Trigger"] == "corpus-changed"
+    assert "HX-Trigger" not in client.get(f"/p/{project.id}/corpus?seen=1", headers=headers).headers
+
+
 def test_an_empty_corpus_says_what_to_do(client: FlaskClient, project: Project):
     assert "No documents yet" in client.get(f"/p/{project.id}/corpus").text
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from webapp.db import write
 from webapp.errors import Invalid, NotFound
-from webapp.models import AuditEvent, Document, Project, Question, db
+from webapp.models import AuditEvent, Document, Job, Project, Question, db
 from webapp.people import service as people
 from webapp.projects import service, settings
 
@@ -166,6 +166,19 @@ def test_the_home_page_says_what_to_do_next(client: FlaskClient, project: Projec
     seen = service.overview(project)
     assert (seen.documents, seen.questions, seen.open_questions, seen.labels) == (1, 1, 1, 0)
     assert client.get(f"/p/{project.id}/").status_code == 200
+
+
+def test_the_home_page_has_one_card_for_work_of_one_kind(client: FlaskClient, project: Project) -> None:
+    with write() as session:
+        waits, runs, other = (
+            Job(kind=kind, project_id=project.id, payload={}, priority=1) for kind in ("predict", "predict", "index")
+        )
+        session.add_all([waits, runs, other])
+        runs.state = "running"
+        session.flush()
+        shown = [runs.id, other.id]
+    assert [job.id for job in service.overview(project).active_jobs] == shown
+    assert client.get(f"/p/{project.id}/").text.count("Preparing answers") == 1
 
 
 def test_an_empty_start_page_says_how_to_begin(client: FlaskClient) -> None:

@@ -62,7 +62,8 @@ def _page(project: Project, *, errors: dict[str, str] | None = None) -> Response
         page=documents.list_documents(project, query=query, number=clean_page(request.args.get("page"))),
         kinds=KIND_NAMES, errors=errors or {}, values=request.form, is_active=is_active, rejected_shown=REJECTED_SHOWN,
     )  # fmt: skip
-    if is_htmx() and block == "state" and not is_working:
+    seen = request.args.get("seen", type=int)
+    if is_htmx() and block == "state" and (not is_working or seen not in (None, state.documents)):
         response.headers["HX-Trigger"] = "corpus-changed"
     return response
 

@@ -14,7 +14,19 @@ from training.types import TrainingError
 from webapp.audit import record
 from webapp.cancelling import cancel_jobs
 from webapp.errors import Invalid, NotFound
-from webapp.models import CorpusIndex, Document, Iteration, Job, Label, Project, Question, Release, db, now
+from webapp.models import (
+    ACTIVE_JOB_STATES,
+    CorpusIndex,
+    Document,
+    Iteration,
+    Job,
+    Label,
+    Project,
+    Question,
+    Release,
+    db,
+    now,
+)
 
 # Built once: nearly every request runs it.
 _PROJECT = select(Project).where(Project.id == bindparam("project"), Project.deleted_at.is_(None))
@@ -136,7 +148,7 @@ class Overview:
     champion: Release | None
     has_only_practised: bool  # the champion comes from practice on the corpus, without labels
     index: CorpusIndex | None
-    active_jobs: list[Job]
+    active_jobs: list[Job]  # one of each kind
     next_step: str  # add_documents, build_index, add_questions, label, train or done
 
 
@@ -147,9 +159,6 @@ def overview(project: Project) -> Overview:
 
     champion = db.session.get(Release, project.champion_id) if project.champion_id else None
     made_by = db.session.get(Iteration, champion.iteration_id) if champion and champion.iteration_id else None
-    active = (
-        select(Job).where(Job.project_id == project.id, Job.state.in_(("queued", "leased", "running"))).order_by(Job.id)
-    )
     figures = Overview(
         documents=count(Document, Document.deleted_at.is_(None)),
         passages=champion.index.passages if champion and champion.index else 0,
@@ -160,10 +169,21 @@ def overview(project: Project) -> Overview:
         champion=champion,
         has_only_practised=made_by is not None and made_by.is_practice,
         index=champion.index if champion else None,
-        active_jobs=list(db.session.scalars(active)),
+        active_jobs=_active_jobs(project),
         next_step="",
     )
     return Overview(**{**figures.__dict__, "next_step": _next_step(figures)})
+
+
+def _active_jobs(project: Project) -> list[Job]:
+    """One of each kind, what runs before what waits: new questions wait behind the answers made now, and one card tells of both."""
+    active = select(Job).where(Job.project_id == project.id, Job.state.in_(ACTIVE_JOB_STATES)).order_by(Job.id)
+    shown: dict[str, Job] = {}
+    for job in sorted(
+        db.session.scalars(active), key=lambda job: (job.state == "queued", bool(job.payload.get("refresh")))
+    ):
+        shown.setdefault(job.kind, job)
+    return sorted(shown.values(), key=lambda job: job.id)
 
 
 def _next_step(figures: Overview) -> str:
