@@ -54,10 +54,6 @@ window.errata = (() => {
     sessionStorage.clear();
   });
 
-  // On a phone the menu is one line that scrolls: the page one is on must be in sight.
-  const here = document.querySelector(".menu [aria-current]");
-  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
-
   // Who is typing a question keeps the cursor when the next one of the queue arrives.
   document.addEventListener("htmx:afterSettle", (event) => {
     if (document.activeElement?.id === "ask-text") return;

@@ -188,6 +188,26 @@ def test_a_field_that_was_drawn_larger_breaks_no_rule_of_the_page(
     page.wait_for_timeout(100)  # the context fails the test on what the browser blocked
 
 
+def test_on_a_phone_the_menu_is_whole_and_a_notice_hides_neither_answer_nor_buttons(
+    site: Site, chromium: Browser, project: Project
+) -> None:
+    add_queue(project, 2)
+    context = chromium.new_context(viewport={"width": 375, "height": 812}, has_touch=True, is_mobile=True)
+    page = open_annotate(site, context, project)
+    for link in page.locator(".menu a").all():
+        expect(link).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Accept").tap()
+    expect(page.locator("#notice")).to_contain_text("Saved")
+    below = page.locator("#notice").bounding_box()
+    assert below is not None
+    for shown in ("#question", "#shown-answer", *(f".verdicts button:nth-child({place})" for place in range(1, 7))):
+        expect(page.locator(shown)).to_be_in_viewport(ratio=1)
+        box = page.locator(shown).bounding_box()
+        assert box is not None
+        assert box["y"] >= below["y"] + below["height"], shown
+    context.close()
+
+
 def drag_over(page: Page, words: str) -> None:
     find = """words => { const text = document.querySelector('[data-passage-text]');
       const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
