@@ -63,9 +63,8 @@ def states(
 
     with tempfile.TemporaryDirectory() as folder:
         fit(answerer, examples, measure=look, folder=Path(folder), config=config, report=quiet, log=note)
-    mixed = {
-        f"average, {share:.0%} of the base": averaging.mixture(start, average, share) for share in (0.0, 0.25, 0.5)
-    }
+    shares = sorted({averaging.SHARE, *averaging.OTHER_SHARES})
+    mixed = {f"average, {share:.0%} of the base": averaging.mixture(start, average, share) for share in shares}
     return {"last state": last, **mixed}
 
 
