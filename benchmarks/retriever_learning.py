@@ -52,6 +52,29 @@ class Judged:
     embedder: Embedder
 
 
+@dataclass
+class Trial:
+    """What one seed judged, and the questions (rows of ``data``) that it is measured on."""
+
+    data: Judged
+    index: HybridIndex
+    judged: list[int]
+    taught: list[Taught]
+    rows: list[int]
+    seed: int
+
+    @property
+    def texts(self) -> list[str]:
+        return [self.data.collection.questions[row] for row in self.rows]
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        return self.data.asked[self.rows]
+
+    def school(self) -> School:
+        return School(self.index, self.taught, self.data.asked[self.judged], seed=self.seed)
+
+
 def feedback_collection(path: Path, embedder: Embedder) -> tuple[Collection, list[list[str]]]:
     rows = read_lines(path)
     documents = {
@@ -120,54 +143,40 @@ def index_of(data: Judged, vectors: NDArray[np.float32]) -> HybridIndex:
     return HybridIndex.build(data.collection.passages, vectors, embedder_identity=data.embedder.identity)
 
 
-def with_memory(
-    data: Judged, index: HybridIndex, judged: Sequence[int], taught: Sequence[Taught], rows: Sequence[int]
-) -> list[list[int]]:
-    remembered = [Remembered(row, item.text, item.right, item.wrong) for row, item in zip(judged, taught, strict=True)]
-    known = {data.collection.questions[row]: data.asked[row] for row in judged}
+def with_memory(trial: Trial) -> list[list[int]]:
+    questions, asked = trial.data.collection.questions, trial.data.asked
+    remembered = [
+        Remembered(row, item.text, item.right, item.wrong) for row, item in zip(trial.judged, trial.taught, strict=True)
+    ]
+    known = {questions[row]: asked[row] for row in trial.judged}
     memory = Memory.empty().with_remembered(remembered, encode=lambda texts: np.stack([known[text] for text in texts]))
-    texts = [data.collection.questions[row] for row in rows]
-    hits = index.search_many(texts, data.asked[list(rows)], k=30, lifts=memory.recall(data.asked[list(rows)]))
+    hits = trial.index.search_many(trial.texts, trial.vectors, k=30, lifts=memory.recall(trial.vectors))
     return [[hit.passage for hit in found] for found in hits]
 
 
-def adapted(
-    data: Judged,
-    index: HybridIndex,
-    taught: Sequence[Taught],
-    asked: NDArray[np.float32],
-    rows: Sequence[int],
-    seed: int,
-) -> tuple[list[list[int]], list[list[int]], Choice]:
+def adapted(trial: Trial) -> tuple[list[list[int]], list[list[int]], Choice]:
     """The ranking by the adapter whether or not it is chosen, the one by what is chosen, and the choice."""
-    texts, vectors = [data.collection.questions[row] for row in rows], data.asked[list(rows)]
+    index, texts, vectors = trial.index, trial.texts, trial.vectors
     plain = index.search_ids(texts, vectors, k=30)
-    always = School(index, taught, asked, seed=seed).train(ADAPTER, range(len(taught)))
+    always = trial.school().train(ADAPTER, range(len(trial.taught)))
     forced = index.search_ids(texts, always.apply(vectors), k=30)
-    choice = choose(index, taught, asked, seed=seed)
+    choice = choose(index, trial.taught, trial.data.asked[trial.judged], seed=trial.seed)
     if choice.adapter is None:
         return forced, plain, choice
     return forced, ranked_ids(index, choice.adapter, texts, vectors, k=30), choice
 
 
-def fine_tuned(
-    data: Judged,
-    index: HybridIndex,
-    taught: Sequence[Taught],
-    asked: NDArray[np.float32],
-    rows: Sequence[int],
-    seed: int,
-) -> dict[str, list[list[int]]]:
+def fine_tuned(trial: Trial) -> dict[str, list[list[int]]]:
     """The rankings by an encoder fine-tuned on all that was judged, chosen or not, with one search and with two."""
-    school = School(index, taught, asked, seed=seed)
+    data, texts = trial.data, trial.texts
     if not isinstance(data.embedder, SentenceEmbedder):
         raise SystemExit("--tune needs an embedder with weights, such as minilm.")
     with tempfile.TemporaryDirectory() as folder:
         tuning = Tuning(data.embedder, Path(folder))
         began = time.process_time()
-        tuned = train_encoder(school, tuning, range(len(taught)), Path(folder, "encoder"), seed=seed, report=None)
+        everything = range(len(trial.taught))
+        tuned = train_encoder(trial.school(), tuning, everything, Path(folder, "encoder"), seed=trial.seed, report=None)
         trained = time.process_time()
-        texts = [data.collection.questions[row] for row in rows]
         vectors, again = (
             embed_fast(tuned, texts),
             index_of(data, embed_fast(tuned, [passage_text(passage) for passage in data.collection.passages])),
@@ -245,22 +254,22 @@ def measure(data: Judged, arguments: argparse.Namespace) -> list[dict[str, Any]]
         judged, rows, taught = draw(
             data, half=arguments.half, pairs=arguments.pairs, per_question=arguments.per_question, seed=seed
         )
-        texts = [data.collection.questions[row] for row in rows]
-        keep("nothing", rows, index.search_ids(texts, data.asked[rows], k=30))
-        keep("memory", rows, with_memory(data, index, judged, taught, rows))
+        trial = Trial(data, index, judged, taught, rows, seed)
+        keep("nothing", rows, index.search_ids(trial.texts, trial.vectors, k=30))
+        keep("memory", rows, with_memory(trial))
         pairs = sum(len(item.right) for item in taught)
         print(
             f"{data.collection.name} seed {seed}: {len(judged)} questions with {pairs} pairs judged, {len(rows)} unseen.",
             flush=True,
         )
-        aimed = index.echoed(texts, data.asked[rows], weight=ECHO.echo)
-        keep("second search, always", rows, index.search_ids(texts, aimed, k=30))
+        aimed = index.echoed(trial.texts, trial.vectors, weight=ECHO.echo)
+        keep("second search, always", rows, index.search_ids(trial.texts, aimed, k=30))
         if arguments.tune:
-            for way, found in fine_tuned(data, index, taught, data.asked[judged], rows, seed).items():
+            for way, found in fine_tuned(trial).items():
                 keep(way, rows, found)
         if arguments.untrained:
             continue
-        forced, chosen, choice = adapted(data, index, taught, data.asked[judged], rows, seed)
+        forced, chosen, choice = adapted(trial)
         print(choice.sentence, flush=True)
         keep("adapter", rows, forced)
         keep("what validation chose", rows, chosen)
