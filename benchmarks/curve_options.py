@@ -14,7 +14,7 @@ def fingerprints(options: argparse.Namespace) -> dict[str, str]:
     """Of each side: the files, the base and the settings that change its points."""
     files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (options.labels, options.test)]
     shared = [*files, options.label_rows, options.test_rows, options.test_limit, options.base]
-    ours = [options.strategy, options.epochs, options.learning_rate, options.variations]
+    ours = [options.strategy, options.epochs, options.learning_rate, options.variations, options.similarity]
     stock = [options.stock_epochs, options.stock_learning_rate]
     own: dict[str, list[Any]] = {"base": [], **{side: stock if side.startswith("stock") else ours for side in SIDES}}
     return {side: hashlib.sha256(repr((shared, settings)).encode()).hexdigest()[:16] for side, settings in own.items()}
@@ -42,6 +42,12 @@ def parse(description: str | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=float, default=FitConfig().epochs)
     parser.add_argument("--learning-rate", type=float, help="ours; the project's own rule if not given")
     parser.add_argument("--variations", type=int, default=0, help="other wordings of each question to learn from")
+    parser.add_argument(
+        "--similarity",
+        choices=["on", "off"],
+        default="on",
+        help="ours: may the likeness of question and passage count?",
+    )
     parser.add_argument("--stock-epochs", type=float, default=3.0, help="Trainer's default")
     parser.add_argument("--stock-learning-rate", type=float, default=5e-5, help="Trainer's default")
     parser.add_argument("--threads", type=int, default=0)

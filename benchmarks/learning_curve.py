@@ -7,7 +7,7 @@ Gold rows play the annotator, and every question comes with its own context: not
 else (`errata replay` plays the whole loop). Both sides start from one base and are given the same number of labels of one pool.
 
 ``ours``             every label: answers as they are, "not answerable" as abstention rows; one in seven only judges: it chooses the
-                     best state, and whether the new model is served or the one before it stays in service
+                     best state, and the model before stays in service where it is surely better
 ``ours_positives``   the same without the labels that reject or say "not answerable"
 ``stock``            a plain ``Trainer`` with its default settings on accepted and corrected rows only, in random order
 ``stock_all``        the same on every label, as a fine-tuning script takes a SQuAD 2.0 file
@@ -35,7 +35,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.curve_figures import FIGURES, Point, compare
 from benchmarks.curve_options import fingerprints, parse
 from benchmarks.rounds_file import RoundsFile
+from retriever.embedder import load_embedder
+from retriever.similarity import SentenceSimilarity
 from training.answerers import load_answerer
+from training.lessons import Lessons
 from training.safety import resolve_base
 from training.tasks import get_task, qa
 from training.types import Example, FitConfig, Gold, Input, Target
@@ -55,6 +58,7 @@ class Setting:
     test: Sequence[Gold]
     base: str
     options: argparse.Namespace
+    similarity: Any
     rejected: dict[int, bool] = field(
         default_factory=dict
     )  # rows without an answer to which the base gave one, as far as looked at
@@ -133,8 +137,12 @@ def train_ours(setting: Setting, chosen: Sequence[int], *, seed: int, side: str)
     rows += [varied for row in rows for varied in vary(row, options.variations, seed)]
     config = FitConfig(epochs=options.epochs, learning_rate=options.learning_rate, seed=seed, save_every_s=1e9)
     answerer = load(setting.base, seed)
+    answerer.similarity = setting.similarity
     with tempfile.TemporaryDirectory() as folder:
-        TASK.fit(answerer, rows, validation, folder=Path(folder), config=config, report=quiet, log=quiet)
+        TASK.fit(
+            answerer, rows, validation, folder=Path(folder), config=config, report=quiet, log=quiet,
+            lessons=Lessons(similarity=options.similarity == "on"),
+        )  # fmt: skip
     return answerer
 
 
@@ -212,15 +220,15 @@ def next_point(setting: Setting, before: Point, served: Any, budget: int) -> tup
     chosen += choose(setting, chosen, budget - len(chosen), seed=seed, answerer=served)
     is_stock = side.startswith("stock")
     trained = (train_stock if is_stock else train_ours)(setting, chosen, seed=seed, side=side)
-    is_promoted = is_stock or is_better(trained, served, held_out(setting, usable(setting, chosen, side)))
+    is_promoted = is_stock or not is_worse(trained, served, held_out(setting, usable(setting, chosen, side)))
     served, served_from = (trained, budget) if is_promoted else (served, before.served_from)
     metrics = measure(served, setting.test)
     return Point(side, seed, budget, metrics, tuple(chosen), time.monotonic() - began, served_from), served
 
 
-def is_better(new: Any, old: Any, golds: Sequence[Gold]) -> bool:
-    """Whether ``new`` selects at least as well on the labels held out from its training; with none, new is taken."""
-    return not golds or qa._validate(new, golds)["selection"] >= qa._validate(old, golds)["selection"]
+def is_worse(new: Any, old: Any, golds: Sequence[Gold]) -> bool:
+    """Whether the labels held out from its training show that ``new`` selects worse: so few cannot show that it is better."""
+    return bool(golds) and qa.selection_gain(predict(old, golds), predict(new, golds), golds).high < 0
 
 
 def untrained(setting: Setting, kept: RoundsFile) -> dict[str, float]:
@@ -257,7 +265,7 @@ def main() -> None:
     measured = read_rows(options.test, options.test_rows)
     Random(0).shuffle(measured)
     test = [to_gold(i, row) for i, row in enumerate(measured[: options.test_limit])]
-    setting = Setting(pool, test, options.base, options)
+    setting = Setting(pool, test, options.base, options, SentenceSimilarity(load_embedder("minilm")))
     kept = RoundsFile(options.rounds_file, fingerprints(options))
     start = untrained(setting, kept)
     if not options.json:

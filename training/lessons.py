@@ -17,6 +17,7 @@ WARM_UP_EPOCHS = 1.0
 class Lessons:
     """The switches of one run, saved with it. ``variations`` is how many other ways to ask are added for each labelled question.
 
+    ``similarity``: the likeness of text and passage may count when "answerable" is judged (:mod:`training.answerability`).
     ``only_warm_up``: practice on the corpus and starting data are all there is to learn from; labelled rows are left alone.
     """
 
@@ -25,6 +26,7 @@ class Lessons:
     rejects: bool = False
     preferences: str = "off"
     warm_up: bool = False
+    similarity: bool = True
     only_warm_up: bool = False
 
 

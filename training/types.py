@@ -67,12 +67,16 @@ class Preference:
 
 @dataclass(frozen=True)
 class Gold:
-    """One evaluation row: every acceptable answer (empty when not answerable). ``passages`` as in :class:`Input`."""
+    """One evaluation row: every acceptable answer (empty when not answerable). ``passages`` as in :class:`Input`.
+
+    ``is_rehearsal``: one of the base model's own, to see that it does not forget; it says nothing of the texts labelled here.
+    """
 
     id: str
     text: str
     passages: tuple[str, ...]
     answers: tuple[str, ...]
+    is_rehearsal: bool = False
 
     @property
     def answerable(self) -> bool:

@@ -38,9 +38,12 @@ def test_the_settings_page_changes_each_switch(client: FlaskClient, project: Pro
     address = f"/p/{project.id}/settings"
     assert "Variations of each question" in client.get(address).text
     form = {"rehearsal": "off", "variations": "2", "rejects": "on", "preferences": "dpo", "warm_up": "on"}
+    form["similarity"] = "off"
     assert "Saved." in client.post(address, data=form).text
     switched = lessons.switched_on(project_settings.read(project))
-    assert switched == Lessons(rehearsal=False, variations=2, rejects=True, preferences="dpo", warm_up=True)
+    assert switched == Lessons(
+        rehearsal=False, variations=2, rejects=True, preferences="dpo", warm_up=True, similarity=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,8 @@ def test_an_iteration_learns_from_what_was_switched_on_and_says_so(
     assert learned["preferences"] == {"pairs": 0.0, "kept": 0.0}  # a span model has no text to prefer
     page = client.get(f"/p/{project.id}/iterations/{iteration.number}").text
     assert f"Learned from {in_training} corrected, 1 rejected, {in_training} variations." in page
+    assert learned["similarity"] == {"weight": 0.0}  # one label that says "no answer" shows nothing
+    assert "The likeness of question and passage does not count" in page
 
 
 def test_without_a_switch_its_rows_stay_away(app: Flask, project: Project, person: Person, base: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from training.answerability import Similarity
 from training.answerers.rows import Row
 from training.answerers.settings import Settings, load_settings
 from training.safety import ARCHITECTURES, check_model_folder
@@ -20,6 +21,7 @@ class Answerer(Protocol):
     tokenizer: Any
     settings: Settings
     task: Any
+    similarity: Similarity | None
 
     def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
         """One reading per (text, passage), in the order given."""
@@ -37,10 +39,11 @@ class Answerer(Protocol):
         """Weights (safetensors), configuration, tokenizer and settings into ``folder``."""
 
 
-def load_answerer(folder: Path, task: Any, *, seed: int = 0) -> Answerer:
+def load_answerer(folder: Path, task: Any, *, seed: int = 0, similarity: Similarity | None = None) -> Answerer:
     """Load the model in ``folder`` for ``task``, on the best device. Reads safetensors and JSON only.
 
-    A model without a head for its architecture (a plain encoder) gets one initialised from ``seed``.
+    A model without a head for its architecture (a plain encoder) gets one initialised from ``seed``. A model that judges by the
+    likeness of text and passage does so only with the ``similarity`` it was calibrated with, else by its own odds alone.
     Raises :class:`TrainingError` for a folder that is unsafe, incomplete, or of an unsupported architecture.
     """
     import torch
@@ -53,7 +56,12 @@ def load_answerer(folder: Path, task: Any, *, seed: int = 0) -> Answerer:
         model, tokenizer = _load(folder, architecture)
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     settings = load_settings(folder, Settings(task.NAME, task.PROMPT_VERSION, architecture))
-    return build_answerer(model, tokenizer, settings, task)
+    weights = settings.answerability
+    if weights is not None and (similarity is None or similarity.identity != weights.identity):
+        settings = settings.alone()
+    answerer = build_answerer(model, tokenizer, settings, task)
+    answerer.similarity = similarity
+    return answerer
 
 
 def build_answerer(model: Any, tokenizer: Any, settings: Settings, task: Any) -> Answerer:

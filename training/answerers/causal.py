@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.answerability import Similarity
 from training.answerers.greedy import Decoded, decode, score_null
 from training.answerers.prefix import Prefix, shared_beginnings
 from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
@@ -22,6 +23,7 @@ class CausalAnswerer:
 
     def __init__(self, model: Any, tokenizer: Any, settings: Settings, task: Any) -> None:
         self.model, self.tokenizer, self.settings, self.task = model, tokenizer, settings, task
+        self.similarity: Similarity | None = None
         self.vocabulary = Vocabulary(tokenizer)
         self.null = target_ids(tokenizer, task.format_target(Target("", answerable=False)), special=False)
         self.padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.answerability import Similarity
 from training.answerers.causal import hold_to_passages, save_answerer, to_reading, weighted_rows
 from training.answerers.greedy import Decoded, decode, score_null
 from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
@@ -23,6 +24,7 @@ class Seq2SeqAnswerer:
 
     def __init__(self, model: Any, tokenizer: Any, settings: Settings, task: Any) -> None:
         self.model, self.tokenizer, self.settings, self.task = model, tokenizer, settings, task
+        self.similarity: Similarity | None = None
         self.vocabulary = Vocabulary(tokenizer)
         self.null = target_ids(tokenizer, task.format_target(Target("", answerable=False)), special=True)
         special = set(tokenizer.all_special_ids)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from training.answerability import Weights
 from training.types import TrainingError
 
 FILE = "answerer.json"
@@ -16,7 +17,8 @@ class Settings:
 
     ``answerable_threshold`` is compared with ``Reading.answerable_score``; ``stride`` is the overlap, in tokens, of the
     windows in which a span model reads a long passage. ``fixed_answers`` are the answers a generative model may give beside
-    what stands in the passage; None lets it write freely.
+    what stands in the passage; None lets it write freely. ``answerability`` says how the likeness of text and passage counts
+    beside the reader's own odds; None: not at all.
     """
 
     task: str
@@ -27,9 +29,16 @@ class Settings:
     max_new_tokens: int = 32
     stride: int = 96
     fixed_answers: tuple[str, ...] | None = None
+    answerability: Weights | None = None
 
     def with_threshold(self, threshold: float) -> "Settings":
         return replace(self, answerable_threshold=float(threshold))
+
+    def alone(self) -> "Settings":
+        """By the reader's own odds only."""
+        if self.answerability is None:
+            return self
+        return replace(self, answerability=None, answerable_threshold=self.answerability.threshold_alone)
 
 
 def load_settings(folder: Path, default: Settings) -> Settings:
@@ -50,6 +59,8 @@ def load_settings(folder: Path, default: Settings) -> Settings:
     known: dict[str, Any] = {field.name: saved[field.name] for field in fields(Settings) if field.name in saved}
     if known.get("fixed_answers") is not None:
         known["fixed_answers"] = tuple(known["fixed_answers"])
+    if known.get("answerability") is not None:
+        known["answerability"] = Weights(**known["answerability"])
     return replace(default, **{**known, "architecture": default.architecture})
 
 

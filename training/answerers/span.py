@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.answerability import Similarity
 from training.answerers.causal import save_answerer
 from training.answerers.rows import Row, batches, find_answer, pad, reading, reading_budget, weighted_loss
 from training.answerers.settings import Settings
@@ -36,6 +37,7 @@ class SpanAnswerer:
 
     def __init__(self, model: Any, tokenizer: Any, settings: Settings, task: Any) -> None:
         self.model, self.tokenizer, self.settings, self.task = model, tokenizer, settings, task
+        self.similarity: Similarity | None = None
         self.has_segments = "token_type_ids" in tokenizer.model_input_names
 
     @property

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from training import metrics
+from training import answerability, metrics
+from training.answerability import Seen, Weights
 from training.bootstrap import Interval, interval_of
 from training.lessons import Lessons, Material
 from training.types import Example, FitConfig, Gold, Input, Prediction, Reading, Report, Target
@@ -37,6 +38,8 @@ ESCAPE = "\\"
 RECOGNISED = 0.75
 MOST_F1_LOST = 0.02
 NOISE = 1.5
+LABELLED = frozenset({"accept", "correct", "negative"})
+"""Kinds of examples that come from a person's judgement of one passage."""
 
 
 def format(text: str, passage: str) -> str:
@@ -67,7 +70,25 @@ def predict(answerer: Any, inputs: Sequence[Input]) -> list[Prediction]:
     """Read every passage of every input and keep the best reading of each; no passage means not answerable."""
     pairs = [(each.text, passage) for each in inputs for passage in each.passages]
     readings = iter(answerer.read(pairs))
-    return [_choose([next(readings) for _ in each.passages], answerer.settings) for each in inputs]
+    chosen = [_choose([next(readings) for _ in each.passages], answerer.settings) for each in inputs]
+    if answerer.settings.answerability is not None:
+        alike = similarities(answerer, inputs, chosen)
+        chosen = [_weigh(one, near, answerer.settings.answerability) for one, near in zip(chosen, alike, strict=True)]
+    return [decide(prediction, answerer.settings.answerable_threshold) for prediction in chosen]
+
+
+def similarities(answerer: Any, inputs: Sequence[Input], predictions: Sequence[Prediction]) -> list[float | None]:
+    """How alike each text is to the passage its answer was read in; None where nothing was read."""
+    places = [i for i, prediction in enumerate(predictions) if prediction.passage is not None]
+    pairs = [(inputs[i].text, inputs[i].passages[predictions[i].passage or 0]) for i in places]
+    found = dict(zip(places, answerer.similarity(pairs), strict=True))
+    return [found.get(i) for i in range(len(predictions))]
+
+
+def _weigh(prediction: Prediction, similarity: float | None, weights: Weights) -> Prediction:
+    if similarity is None:
+        return prediction
+    return replace(prediction, answerable_score=weights(prediction.answerable_score, similarity))
 
 
 def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
@@ -77,7 +98,7 @@ def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
         return Prediction("", False, 1.0, 0.0, 0.0, "", prompt_version=settings.prompt_version)
     place = max(found, key=lambda i: (_strength(readings[i]), -i))
     best = readings[place]
-    prediction = Prediction(
+    return Prediction(
         text=best.text,
         answerable=True,
         score=best.answerable_score,
@@ -89,7 +110,6 @@ def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
         end=best.end,
         prompt_version=settings.prompt_version,
     )
-    return decide(prediction, settings.answerable_threshold)
 
 
 def _strength(reading: Reading) -> float:
@@ -122,6 +142,10 @@ def fit(
     calibrate it there, and return it."""
     from training.stages import Judge, learn
 
+    answerer.settings = answerer.settings.alone()
+    untrained = (
+        _seen_in_training(answerer, train) if validation and lessons.similarity and answerer.similarity else None
+    )
     judge = Judge(
         lambda: _validate(answerer, validation),
         lambda: predict(answerer, _inputs(validation)),
@@ -132,8 +156,40 @@ def fit(
         lessons=lessons, material=material,
     )  # fmt: skip
     if validation:
+        report(1.0, "Calibrating what counts as answerable")
         calibrate(answerer, validation)
+        if untrained is not None:
+            log(_judge_by_similarity(answerer, untrained, validation))
     return answerer
+
+
+def _judge_by_similarity(answerer: Any, untrained: Seen, validation: Sequence[Gold]) -> dict[str, float]:
+    """Let the likeness of question and passage count beside the reader's own odds, where the labels show that it should."""
+    golds = [gold for gold in validation if not gold.is_rehearsal]
+    seen = _seen(answerer, _inputs(golds), [gold.answerable for gold in golds])
+    weights = answerability.learn(untrained, seen, identity=answerer.similarity.identity)
+    if weights is None:
+        return {"similarity_weight": 0.0}
+    weights = replace(weights, threshold_alone=answerer.settings.answerable_threshold)
+    answerer.settings = replace(answerer.settings, answerability=weights, answerable_threshold=0.5)
+    calibrate(answerer, validation)
+    return {"similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high}
+
+
+def _seen_in_training(answerer: Any, train: Sequence[Example]) -> Seen:
+    labelled = [row for row in train if row.kind in LABELLED and row.weight > 0]
+    inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(labelled)]
+    return _seen(answerer, inputs, [row.target.answerable for row in labelled])
+
+
+def _seen(answerer: Any, inputs: Sequence[Input], answerable: Sequence[bool]) -> Seen:
+    """What the similarity's worth is learned from; a question nothing was read for is left out."""
+    predictions = predict(answerer, inputs)
+    alike = similarities(answerer, inputs, predictions)
+    kept = [i for i, near in enumerate(alike) if near is not None]
+    return Seen(
+        [alike[i] or 0.0 for i in kept], [predictions[i].answerable_score for i in kept], [answerable[i] for i in kept]
+    )
 
 
 def _validate(answerer: Any, validation: Sequence[Gold]) -> dict[str, float]:

@@ -109,7 +109,7 @@ def _read_if_written(path: Path) -> list[dict[str, Any]]:
 def read_evaluation(folder: Path, split: str) -> list[Evaluation]:
     return [
         Evaluation(
-            Gold(row["id"], row["text"], tuple(row["passages"]), tuple(row["answers"])),
+            Gold(row["id"], row["text"], tuple(row["passages"]), tuple(row["answers"]), row["source"] == "rehearsal"),
             row["source"],
             row["question"],
             row["label"],

@@ -67,4 +67,6 @@ def _example(row: dict[str, Any]) -> Example:
 
 def _evaluation(row: dict[str, Any], number: int) -> Evaluation:
     answers = (row["target"],) if row["answerable"] else ()
-    return Evaluation(Gold(f"rehearsal-{number}", row["text"], (row["passage"],), answers), "rehearsal")
+    return Evaluation(
+        Gold(f"rehearsal-{number}", row["text"], (row["passage"],), answers, is_rehearsal=True), "rehearsal"
+    )

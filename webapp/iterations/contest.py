@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from training.answerers import load_answerer
 from training.artefact import manifest_sha256
 from training.safety import resolve_base
 from training.tasks import get_task
@@ -55,8 +54,8 @@ def load_pair(project: Project, champion: Release | None, answerer_path: Path, c
     shown = project_settings.read(project).passages_shown
     if champion is None or candidate is None:
         task = get_task(project.task)
-        old = load_answerer(resolve_base(project.base, home.model_cache()), task)
-        new = load_answerer(answerer_path, task)
+        old = serving.answerer_alone(project, resolve_base(project.base, home.model_cache()))
+        new = serving.answerer_alone(project, answerer_path)
         return Pair(Contender(old), Contender(new), _asking(task, old), _asking(task, new))
     sides = [serving.load_release(files) for files in (serving.describe(champion), candidate)]
     before, after = (Contender(side.answerer, _searching(side)) for side in sides)

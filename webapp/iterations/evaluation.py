@@ -7,7 +7,6 @@ from pathlib import Path
 from sqlalchemy import select
 
 from retriever.evaluate import hit_at, ndcg, reciprocal_rank
-from training.answerers import load_answerer
 from training.artefact import verify
 from training.tasks import Task, get_task, load_function
 from training.types import Gold, QuestionRow, Report
@@ -84,7 +83,7 @@ def _read_given(project: Project, release: Release, rows: Sequence[QuestionRow],
     verify(folder, kind="answerer")
     side = evaluate(
         task,
-        load_answerer(folder, task),
+        serving.answerer_alone(project, folder),
         _golds(rows, [(row.context,) for row in rows]),
         lambda f: report(f, "Asking each question"),
     )

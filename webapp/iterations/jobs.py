@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import select, update
 
 from training import artefact
-from training.answerers import load_answerer
 from training.safety import resolve_base
 from training.tasks import get_task
 from training.types import Cancelled, FitConfig, TrainingError
@@ -32,6 +31,7 @@ from webapp.iterations.retriever_training import teach_retriever
 from webapp.jobs import service as job_service
 from webapp.jobs.context import JobContext, LeaseLost
 from webapp.models import Dataset, Iteration, Project, Release, db
+from webapp.releases import serving
 from webapp.releases.service import LearnedRetriever
 
 Report = Callable[[float, str], None]
@@ -147,7 +147,7 @@ def _train_once(context: JobContext, project: Project, iteration: Iteration, dat
     task = get_task(project.task)
     report(0.0, "Loading the base model")
     base = resolve_base(iteration.base, home.model_cache())
-    answerer = load_answerer(base, task, seed=iteration.seed)
+    answerer = serving.answerer_alone(project, base, seed=iteration.seed)
     validation = [row.gold for row in read_evaluation(dataset_folder, "validation")]
     switches = lessons.lessons_of(iteration)
     answerer = task.fit(

@@ -20,7 +20,7 @@ CORPUS_FILE = "corpus.jsonl"
 def switched_on(settings: ProjectSettings) -> Lessons:
     return Lessons(
         rehearsal=settings.rehearsal == "on", variations=settings.variations, rejects=settings.rejects == "on",
-        preferences=settings.preferences, warm_up=settings.warm_up == "on",
+        preferences=settings.preferences, warm_up=settings.warm_up == "on", similarity=settings.similarity == "on",
     )  # fmt: skip
 
 
@@ -55,14 +55,16 @@ def _corpus_once(project: Project, folder: Path) -> list[str]:
 
 
 def summarise(folder: Path) -> dict[str, Any]:
-    """What the run wrote down about its lessons: rows learned from by kind, and what came of the preference pass, and which weights
-    were kept: an average of so many states, mixed with a share of the base's."""
+    """What the run wrote down about its lessons: rows learned from by kind, what came of the preference pass and of judging by likeness, and
+    which weights were kept: an average of so many states, mixed with a share of the base's."""
     points = progress.read_log(folder)
     rows = {key[5:]: int(value) for point in points for key, value in point.items() if key.startswith("rows_")}
     preferences = {key[11:]: value for point in points for key, value in point.items() if key.startswith("preference_")}
+    similarity = {key[11:]: value for point in points for key, value in point.items() if key.startswith("similarity_")}
     kept = next((point for point in reversed(points) if "base_share" in point), None)
     return {
         "rows": rows,
         **({"preferences": preferences} if preferences else {}),
+        **({"similarity": similarity} if similarity else {}),
         **({"weights": {"averaged": int(kept["averaged"]), "base_share": kept["base_share"]}} if kept else {}),
     }

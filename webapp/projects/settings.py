@@ -18,6 +18,7 @@ LESSON_CHOICES = {
     "rejects": ("off", "on"),
     "preferences": PREFERENCES,
     "warm_up": ("off", "on"),
+    "similarity": ("on", "off"),
 }
 CHOICES = {"method": METHODS, "strategy": STRATEGIES, "learn_retriever": ("off", "on", "encoder"), **LESSON_CHOICES}
 
@@ -57,6 +58,13 @@ class ProjectSettings:
         "dpo: models that write learn corrections over what they replaced, if validation says that it helps.",
     )
     warm_up: str = setting("off", 0, 0, "on practises on the corpus itself, with phrases hidden, before the labels.")
+    similarity: str = setting(
+        "on",
+        0,
+        0,
+        "on lets the likeness of a question and its passage count when the model judges whether there is an answer, if the labels "
+        "show that it should.",
+    )
     blind: float = setting(0.1, 0.0, 1.0, "Share of questions served without the model's answer; 0 serves none so.")
     effects: int = setting(
         100, 0, 2000, "How many labels, the newest, an iteration asks again to show what they changed."

@@ -159,7 +159,8 @@ def load_release(files: ReleaseFiles) -> LoadedRelease:
     task = get_task(files.task)
     try:
         embedder, index = load_retriever(files)
-        answerer = load_answerer(Path(files.answerer), task)
+        similarity = similarity_of(files.embedder, embedder) if embedder is not None else None
+        answerer = load_answerer(Path(files.answerer), task, similarity=similarity)
         memory = ProjectMemory(files.project_id)
         loaded = LoadedRelease(files, task, answerer, embedder, index, memory, _load_adapter(files))
         _probe(loaded)
@@ -192,6 +193,24 @@ def load_own_embedder(name: str, retriever: Path | None) -> Any:
     if retriever is not None and (retriever / ENCODER).is_dir():
         return load_encoder(retriever / ENCODER)
     return load_embedder(name, cache=model_cache())
+
+
+def similarity_of(name: str, loaded: Any = None) -> Any:
+    """What tells how alike a text and a passage are: by the project's embedder ``name``, whatever encoder searches; ``loaded`` is one that
+    is in memory already."""
+    from retriever.similarity import SentenceSimilarity
+
+    is_own = loaded is not None and not loaded.identity.startswith(TUNED)
+    return SentenceSimilarity(loaded if is_own else load_own_embedder(name, None))
+
+
+def answerer_alone(project: Project, folder: Path, *, seed: int = 0) -> Any:
+    """The model in ``folder`` for the project's task, without a release around it."""
+    from training.answerers import load_answerer
+
+    task = get_task(project.task)
+    similarity = similarity_of(project.embedder) if task.USES_PASSAGES else None
+    return load_answerer(folder, task, seed=seed, similarity=similarity)
 
 
 def embedder_in_service(project: Project, champion: Release | None) -> Any:

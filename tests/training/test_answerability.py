@@ -1,0 +1,124 @@
+"""Whether there is an answer: the likeness of question and passage counts beside the reader's odds where labels show that it should."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import toys
+
+from training import answerability
+from training.answerability import Seen
+from training.answerers import load_answerer
+from training.lessons import Lessons
+from training.metrics import auroc
+from training.tasks import get_task
+from training.types import FitConfig, Input
+
+QA = get_task("qa")
+
+
+def chance(odds: float) -> float:
+    return answerability.Weights(0.0, 1.0, 1.0, 0.0, 0.0, "")(0.5, odds)
+
+
+def seen(count: int, *, similarity: float, odds: float, seed: int) -> Seen:
+    """Rows whose two signs are that many standard deviations apart between the classes."""
+    chooser = Random(seed)
+    answerable = [chooser.random() < 0.7 for _ in range(count)]
+    alike = [0.5 + 0.1 * (chooser.gauss(0, 1) + similarity * one) for one in answerable]
+    scores = [chance(chooser.gauss(0, 1) + odds * one) for one in answerable]
+    return Seen(alike, scores, answerable)
+
+
+def area(weights: answerability.Weights, rows: Seen) -> float:
+    combined = [weights(score, near) for score, near in zip(rows.scores, rows.similarities, strict=True)]
+    found = auroc(combined, rows.answerable)
+    assert found is not None
+    return found
+
+
+def test_few_labels_teach_a_weight_that_tells_better_than_the_odds_alone() -> None:
+    rows = {seed: seen(count, similarity=1.0, odds=0.5, seed=seed) for seed, count in ((1, 100), (2, 20), (3, 2000))}
+    weights = answerability.learn(rows[1], rows[2], identity="one")
+    assert weights is not None
+    assert weights.low > 0
+    assert weights.identity == "one"
+    alone = auroc(rows[3].scores, rows[3].answerable)
+    assert alone is not None
+    assert area(weights, rows[3]) > alone + 0.08
+
+
+def test_a_likeness_that_tells_nothing_more_is_left_out() -> None:
+    assert (
+        answerability.learn(
+            seen(200, similarity=0.0, odds=1.5, seed=1), seen(40, similarity=0.0, odds=1.5, seed=2), identity=""
+        )
+        is None
+    )
+
+
+def test_a_likeness_that_repeats_the_odds_is_left_out() -> None:
+    first, second = (seen(count, similarity=0.0, odds=2.0, seed=seed) for seed, count in ((1, 200), (2, 40)))
+    noise = Random(0)
+    repeated = [
+        dataclasses.replace(one, similarities=[score + noise.gauss(0, 0.3) for score in one.scores]) for one in (first, second)
+    ]  # fmt: skip
+    assert answerability.learn(*repeated, identity="") is None
+
+
+def test_labels_of_one_kind_teach_no_weight() -> None:
+    rows = seen(40, similarity=2.0, odds=0.0, seed=1)
+    one_kind = Seen(rows.similarities, rows.scores, [True] * 40)
+    assert answerability.learn(one_kind, rows, identity="") is None
+    assert answerability.learn(rows, one_kind, identity="") is None
+
+
+class Topic:
+    """Knows whether a toy passage speaks of what the toy question asks for."""
+
+    identity = "topic"
+
+    def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        return [float(("live" in text) == ("lives" in passage)) for text, passage in pairs]
+
+
+def fitted(base: Path, folder: Path, *, lessons: Lessons = Lessons()) -> tuple[Any, list[dict[str, float]]]:
+    answerer = load_answerer(base, QA, similarity=Topic())
+    said: list[dict[str, float]] = []
+    config = FitConfig(epochs=1, batch_tokens=512, evaluations=1, learning_rate=1e-4)
+    QA.fit(
+        answerer, toys.toy_examples(60), toys.toy_golds(40), folder=folder, config=config, report=lambda *_: None, log=said.append,
+        lessons=lessons,
+    )  # fmt: skip
+    return answerer, said
+
+
+def test_an_iteration_learns_it_and_a_saved_model_judges_by_it(tiny_span: Path, tmp_path: Path) -> None:
+    answerer, said = fitted(tiny_span, tmp_path / "run")
+    assert said[-1]["similarity_low"] > 0
+    golds = toys.toy_golds(60, seed=5)
+    inputs = [Input(gold.id, gold.text, gold.passages) for gold in golds]
+    predictions = QA.predict(answerer, inputs)
+    assert sum(p.answerable == gold.answerable for p, gold in zip(predictions, golds, strict=True)) >= 57
+    answerer.save(tmp_path / "saved")
+    again = load_answerer(tmp_path / "saved", QA, similarity=Topic())
+    assert QA.predict(again, inputs) == predictions
+
+
+def test_without_what_it_was_calibrated_with_a_model_judges_by_its_own_odds(tiny_span: Path, tmp_path: Path) -> None:
+    answerer, _ = fitted(tiny_span, tmp_path / "run")
+    answerer.save(tmp_path / "saved")
+    other = Topic()
+    other.identity = "another encoder"
+    for similarity in (None, other):
+        alone = load_answerer(tmp_path / "saved", QA, similarity=similarity)
+        assert alone.settings.answerability is None
+        assert alone.settings.answerable_threshold == answerer.settings.answerability.threshold_alone
+
+
+def test_switched_off_it_is_not_looked_at(tiny_span: Path, tmp_path: Path) -> None:
+    answerer, said = fitted(tiny_span, tmp_path / "run", lessons=Lessons(similarity=False))
+    assert answerer.settings.answerability is None
+    assert not any("similarity_weight" in point for point in said)
