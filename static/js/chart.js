@@ -106,9 +106,11 @@
     table(box, data);
   }
 
-  async function load(box) {
+  // Asked again every two seconds while it is live, and ever less often while the server is away.
+  async function load(box, pause = 2) {
     if (!box.isConnected) return say(box, "");
     let again = true;
+    let next = 2;
     try {
       const response = await fetch(box.dataset.chart, { headers: { Accept: "application/json" } });
       if (!response.ok) throw new Error(String(response.status));
@@ -116,9 +118,10 @@
       show(box, data);
       again = data.live === true;
     } catch {
+      next = Math.min(pause * 2, 15);
       if (!charts.has(box)) say(box, "The figures could not be fetched; trying again.");
     }
-    if (again) setTimeout(load, 2000, box);
+    if (again) setTimeout(load, next * 1000, box, next);
   }
 
   function begin(root) {

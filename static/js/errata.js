@@ -19,13 +19,41 @@ window.errata = (() => {
   // On the annotate page the outbox speaks instead: it keeps the decision.
   const isHandled = (event) => event.target.closest?.("[data-own-errors]") !== null;
 
+  /* A part of the page that asks again by itself asks ever less often while the server is away, and goes on when it is back. */
+
+  const AWAY = "The server cannot be reached. This page goes on by itself when it is back.";
+  const LONGEST_PAUSE_S = 15;
+  let pause = 0;
+  let askAgainAt = 0;
+
+  const isAway = (event) => [502, 503, 504].includes(event.detail.xhr.status); // a proxy says so
+  const isPoll = (event) => event.detail.elt?.getAttribute?.("hx-trigger")?.startsWith("every") === true;
+
+  function wait() {
+    pause = Math.min(pause ? pause * 2 : 2, LONGEST_PAUSE_S);
+    askAgainAt = Date.now() + pause * 1000;
+    notice(AWAY, 0);
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isPoll(event) && Date.now() < askAgainAt) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (!pause || isAway(event)) return;
+    pause = askAgainAt = 0;
+    if (document.getElementById("notice")?.textContent === AWAY) notice("The server is back.");
+  });
+
   document.addEventListener("htmx:sendError", (event) => {
-    if (!isHandled(event)) notice("Not saved: the server cannot be reached. Check `errata serve`, then try again.", 0);
+    if (isPoll(event)) return wait();
+    if (!isHandled(event)) notice(`${event.detail.requestConfig.verb === "get" ? "Not done" : "Not saved"}: the server cannot be reached. Check \`errata serve\`, then try again.`, 0);
   });
   document.addEventListener("htmx:timeout", (event) => {
+    if (isPoll(event)) return wait();
     if (!isHandled(event)) notice("Not saved: the server took too long. Try again.", 0);
   });
   document.addEventListener("htmx:responseError", (event) => {
+    if (isPoll(event) && isAway(event)) return wait();
     if (isHandled(event)) return;
     const status = event.detail.xhr.status;
     if (status === 401) return location.assign("/sign-in");
