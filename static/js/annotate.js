@@ -92,7 +92,16 @@
       if (article) window.errata.evidence.choose(article, { toggle: true });
       return article?.scrollIntoView({ block: "nearest" });
     }
-    document.querySelector(`#annotate button[data-key="${CSS.escape(key)}"]`)?.click();
+    const button = document.querySelector(`#annotate button[data-key="${CSS.escape(key)}"]`);
+    const isOff = form() ? !button || button.disabled : !button && key === "u";
+    if (isOff) return window.errata.notice(whyNot(key), 6);
+    button?.click();
+  }
+
+  function whyNot(key) {
+    if (key === "u") return "There is nothing to undo.";
+    if (!form().dataset.blind) return "The model has not answered this question yet, so there is nothing to judge: ask it now, write the answer (e) or skip (s).";
+    return "This question comes without the model's answer: write the answer from the passages, or say that it is unanswerable (n).";
   }
 
   document.addEventListener("keydown", (event) => {

@@ -84,6 +84,8 @@ def test_a_blind_question_is_answered_with_one_button(site: Site, context: Brows
     add_queue(project, 2)
     set_project(project, blind=1)
     page = open_annotate(site, context, project)
+    page.keyboard.press("a")
+    expect(page.locator("#notice")).to_contain_text("comes without the model's answer")
     answer = page.get_by_role("button", name="Answer", exact=True)
     answer.click()
     expect(page.locator("#text")).to_be_focused()  # nothing to send yet
@@ -93,6 +95,21 @@ def test_a_blind_question_is_answered_with_one_button(site: Site, context: Brows
     day(page, 2)
     expect(page.locator("#notice")).to_contain_text("The model had said")
     assert saved(project) == ["correct"]
+
+
+def test_a_key_that_cannot_do_its_work_says_why(site: Site, context: BrowserContext, project: Project) -> None:
+    add_release(project)
+    add_question(project, "Can I bring my dog to Kavo Bistro on day 1?")
+    page = open_annotate(site, context, project)
+    for key in "arp":
+        page.keyboard.press(key)
+        expect(page.locator("#notice")).to_contain_text("has not answered this question yet")
+        page.locator("#notice").click()
+        expect(page.locator("#notice")).to_be_empty()
+    page.keyboard.press("u")
+    expect(page.locator("#notice")).to_have_text("There is nothing to undo.")
+    day(page, 1)
+    assert saved(project) == []
 
 
 def test_keys_are_letters_while_one_types(site: Site, context: BrowserContext, project: Project) -> None:
