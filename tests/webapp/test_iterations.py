@@ -234,6 +234,19 @@ def test_a_fragment_is_part_of_its_page(client: FlaskClient, labelled: Labelled)
     assert "<html" not in fragment
 
 
+def test_the_pages_say_how_many_labels_are_missing(client: FlaskClient, labelled: Labelled):
+    home, page = (client.get(f"/p/{labelled.project.id}/{path}").text for path in ("", "iterations"))
+    assert "Not yet: 4 more labels that teach something are needed" in home
+    assert f'href="/p/{labelled.project.id}/iterations">Start an iteration' not in home
+    assert "<button disabled" in page
+    assert "Label 4 more on the annotate page" in page
+    label_more(labelled, 4)
+    home, page = (client.get(f"/p/{labelled.project.id}/{path}").text for path in ("", "iterations"))
+    assert "Not yet" not in home
+    assert f'href="/p/{labelled.project.id}/iterations">Start an iteration' in home
+    assert "<button disabled" not in page
+
+
 def test_a_refusal_is_shown_on_the_page(client: FlaskClient, labelled: Labelled):
     answer = client.post(f"/p/{labelled.project.id}/iterations")
     assert answer.status_code == 400

@@ -28,6 +28,10 @@ class Tally:
     def usable(self) -> int:
         return self.accepts + self.corrections + self.abstentions
 
+    @property
+    def missing(self) -> int:
+        return max(0, AT_LEAST - self.usable)
+
 
 @dataclass(frozen=True)
 class Readiness:
@@ -35,6 +39,7 @@ class Readiness:
     changed_since_last: int  # since the labels of the last iteration, promoted or not
     train_after: int
     problem: str  # why it cannot start now; "" when it can
+    missing: int  # labels that teach something, of the least number, still to come
     can_practise: bool  # there is too little to learn from yet, but a corpus
 
     @property
@@ -118,8 +123,8 @@ def _too_few(tally: Tally) -> str:
     ]  # fmt: skip
     not_counted = f" ({' and '.join(aside)} not counted)" if aside else ""
     return (
-        f"An iteration needs at least {AT_LEAST} labels to learn from; there are {tally.usable}{not_counted}. "
-        f"Label {AT_LEAST - tally.usable} more on the annotate page."
+        f"An iteration needs at least {AT_LEAST} labels that teach something: accepted, corrected, unanswerable or wrong passage; "
+        f"there are {tally.usable}{not_counted}. Label {tally.missing} more on the annotate page."
     )
 
 
@@ -128,16 +133,20 @@ def assess(project: Project) -> Readiness:
     changed, since_last = count_changes(project)
     problem = find_problem(project)
     can_practise = bool(problem) and not find_practice_problem(project)
-    return Readiness(changed, since_last, settings.train_after, problem, can_practise)
+    missing = tally_labels(project.id).missing
+    return Readiness(changed, since_last, settings.train_after, problem, missing, can_practise)
 
 
 def count_changes(project: Project, *, at_most: int | None = None) -> tuple[int, int]:
     """Changed labels since the champion's training set, and since the last iteration's."""
-    last = db.session.scalar(
-        select(Iteration).where(Iteration.project_id == project.id).order_by(Iteration.number.desc()).limit(1)
-    )
     changed = changed_labels(db.session(), project.id, _newest_label(_champion_iteration(project)), at_most=at_most)
-    return changed, changed_labels(db.session(), project.id, _newest_label(last), at_most=at_most)
+    return changed, changed_since_last(project.id, at_most=at_most)
+
+
+def changed_since_last(project_id: int, *, at_most: int | None = None) -> int:
+    last = select(Iteration.config).where(Iteration.project_id == project_id).order_by(Iteration.number.desc())
+    config = db.session.scalar(last.limit(1)) or {}
+    return changed_labels(db.session(), project_id, int(config.get("newest_label", 0)), at_most=at_most)
 
 
 def _newest_label(iteration: Iteration | None) -> int:

@@ -14,7 +14,7 @@ from webapp.htmx import redirect_to, render
 from webapp.iterations import charts, pages, progress, publish, service, trigger
 from webapp.iterations.advice import advise
 from webapp.iterations.blame import BLAMES
-from webapp.iterations.readiness import assess
+from webapp.iterations.readiness import Readiness, assess
 from webapp.jobs import service as job_service
 from webapp.models import Iteration, Project
 from webapp.people.service import current_person, require, viewer_id
@@ -30,6 +30,12 @@ def start_when_due(response: Response) -> Response:
     if is_change and response.status_code < HTTPStatus.BAD_REQUEST:
         trigger.maybe_start((request.view_args or {}).get("project_id", 0))
     return response
+
+
+@bp.app_template_global()
+def readiness_of(project: Project) -> Readiness:
+    """For the project's home page, which knows nothing of iterations: whether one can start, and what is missing."""
+    return assess(project)
 
 
 DIRECTIONS = ("better", "worse", "same")
