@@ -7,7 +7,7 @@
 ``correct``  the rows marked Correct and nothing else, weight 1, by the same training
 
 Either side trains from the base on all rounds so far, contexts given. One Correct row in seven is kept out of both sides' training: it
-chooses the best state, and whether the new model is served or the base. The marks were given to another system's answers, so this
+chooses the best state, and the base is served where it is surely better. The marks were given to another system's answers, so this
 measures learning from them, not what marks of our own answers would be worth. The last line is JSON.
 """
 
@@ -28,7 +28,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.curve_figures import FIGURES, Point, compare
-from benchmarks.learning_curve import TASK, VALIDATION_EVERY, is_better, load, measure, quiet, read_rows, to_gold
+from benchmarks.learning_curve import TASK, VALIDATION_EVERY, is_worse, load, measure, quiet, read_rows, to_gold
 from benchmarks.rounds_file import RoundsFile
 from training.lessons import Lessons, Material
 from training.types import Example, FitConfig, Gold, Target
@@ -105,11 +105,11 @@ def play(options: argparse.Namespace, marks: Sequence[Mark], test: Sequence[Gold
 
 
 def next_point(options: argparse.Namespace, marks: Sequence[Mark], test: Sequence[Gold], wanted: Point) -> Point:
-    """The rounds up to ``wanted.labels`` learned, and what is served then: the new model where it is no worse than the base."""
+    """The rounds up to ``wanted.labels`` learned, and what is served then: the new model unless it is surely worse than the base."""
     began, side, seed = time.monotonic(), wanted.side, wanted.seed
     examples, golds = split(marks, wanted.labels)
     new, base = train(options, examples, golds, side=side, seed=seed), load(options.base, seed)
-    is_served = is_better(new, base, golds)
+    is_served = not is_worse(new, base, golds)
     labels = sum(given <= wanted.labels for given, _ in marks)
     metrics = measure(new if is_served else base, test)
     return Point(side, seed, labels, metrics, (), time.monotonic() - began, labels if is_served else 0)

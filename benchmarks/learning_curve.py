@@ -17,6 +17,7 @@ base says "not answerable", and rejected where it gives one. ``--rounds-file`` k
 """
 
 import argparse
+import functools
 import gzip
 import json
 import os
@@ -58,7 +59,6 @@ class Setting:
     test: Sequence[Gold]
     base: str
     options: argparse.Namespace
-    similarity: Any
     rejected: dict[int, bool] = field(
         default_factory=dict
     )  # rows without an answer to which the base gave one, as far as looked at
@@ -137,7 +137,6 @@ def train_ours(setting: Setting, chosen: Sequence[int], *, seed: int, side: str)
     rows += [varied for row in rows for varied in vary(row, options.variations, seed)]
     config = FitConfig(epochs=options.epochs, learning_rate=options.learning_rate, seed=seed, save_every_s=1e9)
     answerer = load(setting.base, seed)
-    answerer.similarity = setting.similarity
     with tempfile.TemporaryDirectory() as folder:
         TASK.fit(
             answerer, rows, validation, folder=Path(folder), config=config, report=quiet, log=quiet,
@@ -177,7 +176,12 @@ def train_stock(setting: Setting, chosen: Sequence[int], *, seed: int, side: str
 
 
 def load(base: str, seed: int) -> Any:
-    return load_answerer(resolve_base(base, Path("unused")), TASK, seed=seed)
+    return load_answerer(resolve_base(base, Path("unused")), TASK, seed=seed, similarity=similarity())
+
+
+@functools.cache
+def similarity() -> SentenceSimilarity:
+    return SentenceSimilarity(load_embedder("minilm"))
 
 
 def measure(answerer: Any, test: Sequence[Gold]) -> dict[str, float]:
@@ -265,7 +269,7 @@ def main() -> None:
     measured = read_rows(options.test, options.test_rows)
     Random(0).shuffle(measured)
     test = [to_gold(i, row) for i, row in enumerate(measured[: options.test_limit])]
-    setting = Setting(pool, test, options.base, options, SentenceSimilarity(load_embedder("minilm")))
+    setting = Setting(pool, test, options.base, options)
     kept = RoundsFile(options.rounds_file, fingerprints(options))
     start = untrained(setting, kept)
     if not options.json:
