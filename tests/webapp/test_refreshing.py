@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from serving_kit import build_served
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.webapp.queue_rows import add_question, decide, form_of, labels_of, person_named, set_project
 from webapp.ask import refreshing
@@ -15,7 +15,7 @@ from webapp.errors import DiskFull
 from webapp.jobs.context import JobContext
 from webapp.jobs.run import run_here
 from webapp.jobs.service import job_or_404
-from webapp.models import Answer, AnswerPassage, Job, Project, Question, db, now
+from webapp.models import Answer, AnswerPassage, Job, Label, Project, Question, db, now
 from webapp.releases.by_hand import request_answers
 
 ASKED = "Where can guests of the place leave the car?"
@@ -132,6 +132,22 @@ def test_a_label_that_comes_while_the_job_is_at_work_is_seen_by_it(
     monkeypatch.setattr(refreshing, "_let_go", label_first)
     assert run_here(job)
     assert first_passage(answer_of(questions[LIKE])) == (rights[0], labels_of(project)[-1].id)
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0.02, True), (60.0, False)])
+def test_an_answer_sought_while_a_label_was_being_written_is_made_anew(
+    client: FlaskClient, answered: tuple[Project, dict[str, int]], seconds: float, again: bool
+) -> None:
+    """A label is seen when its transaction ends, which is after the time it bears."""
+    project, questions = answered
+    label_last_as_right(client, project, questions[ASKED])
+    before = answer_of(questions[LIKE])
+    sought = db.session.get_one(Answer, before).created_at
+    with write() as session:
+        session.execute(update(Label).values(created_at=sought - dt.timedelta(seconds=seconds)))
+    [job] = queued(project)
+    assert run_here(job)
+    assert (answer_of(questions[LIKE]) != before) == again
 
 
 def test_a_label_that_is_stored_is_told_as_stored_when_nothing_more_can_be_written(

@@ -6,10 +6,11 @@ It stays for a while after the last label, so that a model is loaded once and no
 work waits for the worker.
 """
 
+import datetime as dt
 import time
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from training.tasks import get_task
@@ -28,13 +29,28 @@ BATCH = 16
 STAYS_S = 15.0
 LOOK_EVERY_S = 0.5
 
+STORING_S = 5.0
+"""A label bears the time at which it was written and is seen by others when its transaction ends, milliseconds later: an answer sought in
+between is newer than the label and yet knew nothing of it. So labels that are older than an answer by less than this count as newer;
+at worst a question is answered once more."""
+
+# Asked after every decision that teaches: made once. The states are written out, as in the index on locks, which SQLite uses only then.
+_job = Job.__table__.c
+_ACTIVE = select(_job.id).where(
+    _job.lock == bindparam("lock"),
+    _job.state.in_([literal(state, literal_execute=True) for state in ACTIVE_JOB_STATES]),
+)
+
 
 def request(project_id: int) -> None:
-    """Asked after a label is stored: a look at the job table, and seldom one row more."""
+    """Asked after a label is stored: one look into an index while a job is at work, and a row more when none is.
+
+    No label is missed: it was stored before this looks. Where this finds the lock held, ``_let_go``, which gives it back in a write
+    transaction, comes after the label's transaction and sees the label; where it finds the lock free, it asks for a job.
+    """
     lock = f"refresh:{project_id}"
-    active = select(Job.id).where(Job.lock == lock, Job.state.in_(ACTIVE_JOB_STATES))
-    if db.session.scalar(active.limit(1)) is not None:
-        return  # it looks for newer labels before it ends
+    if db.session().connection().scalar(_ACTIVE, {"lock": lock}) is not None:
+        return
     project = db.session.get(Project, project_id)
     if project is None or project.champion_id is None or not get_task(project.task).USES_PASSAGES:
         return
@@ -92,14 +108,15 @@ class _Refresher:
         from retriever.memory import THRESHOLD
 
         db.session.rollback()  # no model runs while a read transaction is open
+        storing = dt.timedelta(seconds=STORING_S)
         oldest = min((row.created_at for row in front), default=None)
-        taught = [row for row in taught if oldest is not None and row.created_at > oldest]
+        taught = [row for row in taught if oldest is not None and row.created_at + storing > oldest]
         if not taught or release.embedder is None:
             return []
         new = list({row.text: None for row in (*front, *taught) if row.text not in self._vectors})
         self._vectors |= dict(zip(new, release.embedder.encode(new), strict=True)) if new else {}
         known = np.stack([self._vectors[row.text] for row in taught])
-        at = np.array([row.created_at.timestamp() for row in taught])
+        at = np.array([(row.created_at + storing).timestamp() for row in taught])
         return [
             row
             for row in front

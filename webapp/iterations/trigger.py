@@ -7,7 +7,7 @@ from sqlalchemy import select
 from webapp.db import write
 from webapp.errors import Busy, DiskFailed, Invalid
 from webapp.iterations import service
-from webapp.iterations.readiness import count_changes, find_problem
+from webapp.iterations.readiness import changed_since_last, find_problem
 from webapp.models import Iteration, Label, Project, db
 from webapp.projects import settings as project_settings
 
@@ -32,7 +32,7 @@ def maybe_start(project_id: int) -> Iteration | None:
         _waiting[project_id] = (time.monotonic() + LOOK_AGAIN_S, newest + missing)
         return None
     _waiting.pop(project_id, None)
-    _, changed = count_changes(project)
+    changed = changed_since_last(project.id)
     try:
         with write() as session:
             return service.start(session, project, person=None, reason=f"After {changed} new or changed labels.")
@@ -49,7 +49,7 @@ def _missing(project: Project | None) -> int:
     train_after = project_settings.read(project).train_after
     if train_after == 0:
         return never
-    _, changed = count_changes(project, at_most=train_after)
+    changed = changed_since_last(project.id, at_most=train_after)
     if changed < train_after:
         return train_after - changed
     is_hindered = service.running_iteration(project.id) is not None or find_problem(project)
