@@ -1,5 +1,6 @@
 """Projects: created, found, set up, deleted."""
 
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,19 @@ def test_settings_are_changed_on_their_page(client: FlaskClient, project: Projec
     assert wrong.status_code == 400
     assert "1 to 50" in wrong.text
     assert "many" in wrong.text
+
+
+def test_every_setting_and_every_choice_is_explained_on_the_page(client: FlaskClient, project: Project) -> None:
+    page = unescape(client.get(f"/p/{project.id}/settings").text)
+    for row in settings.documented(project):
+        assert f'id="help-{row["name"]}">{row["help"]}<' in page
+        assert row["help"].endswith(".")
+        assert all(words in page for words in dict(row["choices"]).values()), row["name"]
+        assert f'<label for="field-{row["name"]}">{row["name"]}<' not in page  # a title, not its name in the code
+    chosen = {name: next(reversed(words)) for name, words in settings.CHOICES.items()}
+    assert client.post(f"/p/{project.id}/settings", data=chosen).status_code == 200
+    kept = settings.read(service.project_or_404(project.id))
+    assert {name: getattr(kept, name) for name in chosen} == chosen
 
 
 def test_a_deleted_project_is_gone_for_everybody_and_its_name_is_free(client: FlaskClient, project: Project) -> None:

@@ -11,16 +11,29 @@ from webapp.errors import Invalid
 from webapp.models import Project, Question
 from webapp.reordering import request_order
 
-METHODS = ("full", "lora")
-STRATEGIES = ("random", "uncertain", "diverse", "uncertain_diverse", "worst_slice", "newest")
-LESSON_CHOICES = {
-    "rehearsal": ("on", "off"),
-    "rejects": ("off", "on"),
-    "preferences": PREFERENCES,
-    "warm_up": ("off", "on"),
-    "similarity": ("on", "off"),
+# Name -> its choices, each with what it means; the first is the default.
+CHOICES: dict[str, dict[str, str]] = {
+    "method": {"full": "all of them", "lora": "a small addition to them, which forgets less and learns less"},
+    "strategy": {
+        "random": "in any order",
+        "uncertain": "those the model is least sure of",
+        "diverse": "those least like what came before",
+        "uncertain_diverse": "both: unsure of, and unlike what came before",
+        "worst_slice": "the kind of question the model gets wrong most",
+        "newest": "those that came last",
+    },
+    "learn_retriever": {
+        "off": "no",
+        "on": "yes, by a small addition to the embeddings",
+        "encoder": "yes, its sentence encoder too; takes minutes, and embeds every passage again when it helps",
+    },
+    "rehearsal": {"on": "yes", "off": "no"},
+    "rejects": {"off": "no", "on": "yes"},
+    "preferences": dict(zip(PREFERENCES, ("no", "yes, by direct preference optimisation"), strict=True)),
+    "warm_up": {"off": "no", "on": "yes"},
+    "similarity": {"on": "yes", "off": "no"},
 }
-CHOICES = {"method": METHODS, "strategy": STRATEGIES, "learn_retriever": ("off", "on", "encoder"), **LESSON_CHOICES}
+STRATEGIES = tuple(CHOICES["strategy"])
 
 
 def setting(default: Any, low: float, high: float, help: str) -> Any:
@@ -30,52 +43,76 @@ def setting(default: Any, low: float, high: float, help: str) -> Any:
 @dataclass(frozen=True)
 class ProjectSettings:
     train_after: int = setting(
-        50, 0, 100_000, "Start an iteration after this many new or changed labels; 0 never does."
+        50,
+        0,
+        100_000,
+        "An iteration starts by itself after this many new or changed labels; 0 leaves it to the button.",
     )
-    overlap: int = setting(1, 1, 50, "How many people label each question.")
-    passages_shown: int = setting(5, 1, 20, "How many passages are retrieved and shown.")
-    lease_s: int = setting(900, 30, 86_400, "For how many seconds a question stays with the person who took it.")
-    seed: int = setting(0, 0, 2**31 - 1, "Seed of training, of the random order, and of who gets which question blind.")
-    epochs: float = setting(4.0, 0.01, 1000.0, "How often training goes through all examples.")
-    method: str = setting("full", 0, 0, "full changes all weights, lora a small addition to them.")
-    strategy: str = setting("random", 0, 0, "In which order the queue is served: " + ", ".join(STRATEGIES) + ".")
+    overlap: int = setting(1, 1, 50, "How many people decide a question before it leaves the queue.")
+    passages_shown: int = setting(5, 1, 20, "How many passages are found for a question, shown, and read by the model.")
+    lease_s: int = setting(
+        900,
+        30,
+        86_400,
+        "For how many seconds a question is kept for the person who took it; then somebody else may get it.",
+    )
+    seed: int = setting(
+        0, 0, 2**31 - 1,
+        "Any number; the same one draws the same lots again: in training, in the order, and for who gets a question blind.",
+    )  # fmt: skip
+    epochs: float = setting(4.0, 0.01, 1000.0, "How often training goes through all examples; more takes longer.")
+    method: str = setting("full", 0, 0, "Which of the model's weights training changes.")
+    strategy: str = setting(
+        "random", 0, 0, "Which waiting question comes next; questions that are nearly the same never follow each other."
+    )
     learn_retriever: str = setting(
+        "off", 0, 0, "Whether iterations train the search for passages too; only what helps on labels held out is kept."
+    )
+    rehearsal: str = setting(
+        "on", 0, 0, "Whether some of what the base model was first taught is mixed in, so that it does not forget it."
+    )
+    variations: int = setting(0, 0, 8, "In how many other wordings each labelled question is learned; 0 adds none.")
+    rejects: str = setting(
         "off",
         0,
         0,
-        "on: iterations train the retriever too, and keep what helps on labelled questions held out; encoder: they also try to "
-        "fine-tune its sentence encoder, which takes minutes and, when it helps, embeds every passage again.",
-    )
-    rehearsal: str = setting("on", 0, 0, "on mixes starting data of the base model in, so that it does not forget.")
-    variations: int = setting(0, 0, 8, "Other ways to ask each labelled question that are learned too; 0 adds none.")
-    rejects: str = setting(
-        "off", 0, 0, "on pushes the model gently away from answers called wrong without a correction."
+        "Whether an answer that was called wrong, without a correction, pushes the model gently away from it.",
     )
     preferences: str = setting(
-        "off",
-        0,
-        0,
-        "dpo: models that write learn corrections over what they replaced, if validation says that it helps.",
+        "off", 0, 0,
+        "Whether a model that writes also learns that a correction is better than what it replaced, if validation says that it helps.",
+    )  # fmt: skip
+    warm_up: str = setting(
+        "off", 0, 0, "Whether it first practises on the documents alone, by finding phrases that were hidden in them."
     )
-    warm_up: str = setting("off", 0, 0, "on practises on the corpus itself, with phrases hidden, before the labels.")
     similarity: str = setting(
-        "on",
-        0,
-        0,
-        "on lets the likeness of a question and its passage count when the model judges whether there is an answer, if the labels "
+        "on", 0, 0,
+        "Whether the likeness of a question and its passage counts when the model judges whether there is an answer, if the labels "
         "show that it should.",
+    )  # fmt: skip
+    blind: float = setting(
+        0.1,
+        0.0,
+        1.0,
+        "Which part of the questions comes without the model's answer, to see how much it leads people; 0.1 is one in ten.",
     )
-    blind: float = setting(0.1, 0.0, 1.0, "Share of questions served without the model's answer; 0 serves none so.")
     effects: int = setting(
-        100, 0, 2000, "How many labels, the newest, an iteration asks again to show what they changed."
+        100,
+        0,
+        2000,
+        "How many of the newest labelled questions an iteration asks again, to show what their labels changed.",
     )
     slice_noise: float = setting(
-        2.0,
-        0.0,
-        5.0,
-        "How many standard errors a slice of the test questions may fall beyond one point; 0 forgives no chance.",
+        2.0, 0.0, 5.0,
+        "A person decides when one kind of test question loses more than one point plus this many standard errors; 2 forgives what is "
+        "likely chance, 0 forgives nothing.",
+    )  # fmt: skip
+    slower_at_most: float = setting(
+        1.5,
+        1.0,
+        100.0,
+        "A person decides when an answer takes more than this many times as long as before; 1.5 is half as long again.",
     )
-    slower_at_most: float = setting(1.5, 1.0, 100.0, "How many times as long as before an answer may take.")
 
 
 def read(project: Project) -> ProjectSettings:
@@ -87,7 +124,12 @@ def documented(project: Project) -> list[dict[str, Any]]:
     """Name, value, bounds, choices and help of every setting, for the page and the command line."""
     values = asdict(read(project))
     return [
-        {"name": item.name, "value": values[item.name], "choices": CHOICES.get(item.name, ()), **item.metadata}
+        {
+            "name": item.name,
+            "value": values[item.name],
+            "choices": tuple(CHOICES.get(item.name, {}).items()),
+            **item.metadata,
+        }
         for item in fields(ProjectSettings)
     ]
 
@@ -100,7 +142,8 @@ def _clean(name: str, value: Any) -> Any:
         )
     if name in CHOICES:
         if value not in CHOICES[name]:
-            known = f"{', '.join(CHOICES[name][:-1])} or {CHOICES[name][-1]}"
+            *others, last = CHOICES[name]
+            known = f"{', '.join(others)} or {last}"
             raise Invalid(f"{name} must be {known}, not {value!r}.", {name: f"Choose {known}."})
         return value
     low, high = item.metadata["low"], item.metadata["high"]
