@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# pip says nothing while it unpacks; what is there by now is told meanwhile. The sleep writes nowhere, so that nobody waits for it.
+TELLING = (while sleep 20 > /dev/null 2>&1; do echo "  still at it: $$(du -sm .venv | cut -f1) MB in .venv"; done) & teller=$$!; trap 'kill $$teller' EXIT;
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test lint format constraints clean
 
@@ -15,15 +18,17 @@ help:
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Errata needs Python 3.11 or newer; $(PYTHON) is older. Try: make demo PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@echo "Making .venv, which keeps all of it in this folder"
+	@$(PYTHON) -m venv .venv
 
 .venv/.installed: .venv/bin/python pyproject.toml constraints.txt
-	@echo "Installing Errata and its libraries into .venv (a few minutes the first time)"
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .
+	@echo "Installing Errata and its libraries into .venv: about 1.5 GB to fetch and 2 GB unpacked, so some minutes the first time."
+	@$(TELLING) $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@echo "Installing what the tests need beside it"
+	@$(TELLING) $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: .venv/.installed

@@ -28,7 +28,7 @@ def serving(home: Path) -> Iterator[str]:
     assert process.stdout is not None
     threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True).start()
     try:
-        yield lines.get(timeout=60).split()[-1]
+        yield lines.get(timeout=180).split()[-1]
     finally:
         process.terminate()
         process.wait(20)

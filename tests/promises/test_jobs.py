@@ -249,7 +249,6 @@ def test_cancel_stops_a_running_job_that_reports(workers: Workers, tmp_path: Pat
 
 
 @pytest.mark.kill
-@pytest.mark.kill
 def test_a_job_gives_way_to_the_pages(workers: Workers, tmp_path: Path) -> None:
     enqueue("count", file=str(tmp_path / "n"), steps=200)
     workers.start()
@@ -260,6 +259,7 @@ def test_a_job_gives_way_to_the_pages(workers: Workers, tmp_path: Path) -> None:
     assert not group.exists() or group.read_text(encoding="ascii").split()[-1] == "10"
 
 
+@pytest.mark.kill
 def test_cancel_kills_a_job_that_does_not_listen_within_ten_seconds(workers: Workers, tmp_path: Path) -> None:
     job_id = enqueue("deaf", file=str(tmp_path / "n"))
     workers.start()

@@ -140,6 +140,24 @@ def test_calibration_on_few_questions_stays_near_the_threshold_known_from_many()
     assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")], near=0.3) == 0.3
 
 
+def test_one_unsure_right_answer_among_few_does_not_drag_the_known_threshold_down() -> None:
+    # Showing the answer at 0.04 is worth one question in ten, so more than two points of F1, and still one question only.
+    golds = [gold("right")] * 10 + [gold()] * 4
+    predictions = [prediction("right", 0.04)] + [prediction("right", 0.9)] * 9
+    predictions += [prediction("x", score) for score in (0.01, 0.02, 0.03, 0.3)]
+    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.035)
+    assert qa.choose_threshold(predictions, golds, near=0.4) == pytest.approx(0.6)
+    assert qa.choose_threshold(predictions * 10, golds * 10, near=0.4) == pytest.approx(0.035)
+
+
+def test_where_the_classes_cannot_be_parted_few_questions_leave_the_threshold_where_it_was() -> None:
+    golds = [gold("right")] * 6 + [gold()] * 4
+    predictions = [prediction("right", score) for score in (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)]
+    predictions += [prediction("x", score) for score in (0.15, 0.25, 0.55, 0.65)]
+    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.675)
+    assert qa.choose_threshold(predictions, golds, near=0.27) == pytest.approx(0.275)
+
+
 def test_calibration_without_both_classes_stays_in_the_middle() -> None:
     assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")]) == 0.5
     assert qa.choose_threshold([], []) == 0.5

@@ -188,3 +188,14 @@ def test_the_page_of_people_disables_and_enables(app: Flask, client: FlaskClient
     assert db.session.get_one(Person, person.id).active is False
     client.post(f"/people/{person.id}/active", data={"active": "yes"})
     assert db.session.get_one(Person, person.id).active is True
+
+
+@pytest.mark.parametrize(("account", "name"), [("root", "admin"), ("noa", "noa")])
+def test_the_first_administrator_is_named_after_the_account_and_never_root(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, account: str, name: str
+) -> None:
+    from webapp.cli.serve import sign_in_address
+
+    monkeypatch.setattr("getpass.getuser", lambda: account)
+    assert "/sign-in?token=" in sign_in_address("http://127.0.0.1:1", always=False)
+    assert [(one.name, one.role) for one in service.list_people()] == [(name, "admin")]

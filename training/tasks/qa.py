@@ -316,15 +316,19 @@ def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold], *
         return 0.5 if near is None else near
     rows = sorted(zip((_effective(p) for p in predictions), positives, each, strict=True), key=lambda row: row[0])
     candidates = _candidates(rows)
-    best_f1 = max(f1 for _, f1, _ in candidates)
-    guarded = [c for c in candidates if c[2] >= RECOGNISED and c[1] >= best_f1 - MOST_F1_LOST]
-    if not guarded:
-        return max(candidates, key=lambda c: c[1] / max(best_f1, 1e-9) + c[2])[0]
     count, others = sum(positives), len(rows) - sum(positives)
-    right = {c: c[1] * count + c[2] * others for c in guarded}
+    best_f1 = max(f1 for _, f1, _ in candidates)
+    # Of thirty questions one alone is worth more than the two points.
+    most_lost = MOST_F1_LOST if near is None else max(MOST_F1_LOST, NOISE / count)
+    guarded = [c for c in candidates if c[2] >= RECOGNISED and c[1] >= best_f1 - most_lost]
+    if guarded:
+        worth, noise = {c: c[1] * count + c[2] * others for c in guarded}, NOISE
+    else:
+        worth, noise = {c: c[1] / max(best_f1, 1e-9) + c[2] for c in candidates}, NOISE / (len(rows) / 2)
+    best = max(worth, key=worth.__getitem__)
     if near is None:
-        return max(guarded, key=right.__getitem__)[0]
-    good = [c for c in guarded if right[c] >= max(right.values()) - NOISE]
+        return best[0]
+    good = [c for c in worth if worth[c] >= worth[best] - noise]
     return min(good, key=lambda c: abs(c[0] - near))[0]
 
 

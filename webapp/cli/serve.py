@@ -42,10 +42,12 @@ def _administrator(session: Session) -> Any:
 
 
 def _user_name() -> str:
+    """Of the account on this machine; "root" says nothing of a person, as in a container."""
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError):
-        return "admin"
+        name = "root"
+    return "admin" if name == "root" else name
 
 
 def _with(settings: Settings, host: str | None, port: int | None) -> Settings:
