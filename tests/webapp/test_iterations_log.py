@@ -20,6 +20,15 @@ def test_the_log_survives_a_torn_line_and_a_resume(tmp_path: Path):
     assert figures["series"][0]["points"] == [[1, 2.0], [2, 1.5]]
 
 
+def test_a_curve_without_points_says_why(tmp_path: Path):
+    said = []
+    for live in (True, False):
+        said += [progress.chart(tmp_path, "validation_f1", get_task("qa"), live=live)["empty"]]
+        progress.writer(tmp_path)({"step": 1, "loss": 2.0})
+    said += [progress.chart(tmp_path, "validation_f1", get_task("qa"), live=True)["empty"]]
+    assert ["waits for its turn" in said[0], "wrote no such" in said[1], "still to come" in said[2]] == [True] * 3
+
+
 def test_a_long_log_is_thinned_but_keeps_its_ends(tmp_path: Path):
     lines = "".join(json.dumps({"step": i, "loss": 1 / i}) + "\n" for i in range(1, 5001))
     (tmp_path / progress.FILE).write_text(lines)

@@ -60,9 +60,17 @@ def chart(folder: Path, key: str, task: Task, *, live: bool) -> dict[str, Any]:
     points: list[list[float]] = next((curve["points"] for curve in curves(folder, task) if curve["key"] == key), [])
     found = {
         "x": "step", "y": title, "series": [{"name": title, "kind": "line", "points": points}], "live": live,
-        "empty": "Drawn from the first training step on: the run waits for its turn or prepares its data." if live else "This run wrote no such figures.",
+        "empty": _why_empty(folder, live=live),
     }  # fmt: skip
     return found | ({"y_min": 0, "y_max": 1} if key.startswith("validation") else {})
+
+
+def _why_empty(folder: Path, *, live: bool) -> str:
+    if not live:
+        return "This run wrote no such figures."
+    if read_log(folder):
+        return "Measured several times in a run; the first measurement is still to come."
+    return "Drawn from the first training step on: the run waits for its turn or prepares its data."
 
 
 def _thin(pairs: list[list[float]]) -> list[list[float]]:
