@@ -98,7 +98,7 @@ def test_only_new_passages_are_embedded(corpus: Project, tmp_path: Path, monkeyp
     assert (result.added, result.passages, result.release) == (1, 3, 2)
     champion = champion_of(corpus)
     assert champion is not None
-    assert champion.reason == "corpus changed"
+    assert champion.reason == "same model, new index: the corpus changed"
     first = db.session.scalar(select(Release).where(Release.number == 1))
     assert first is not None
     assert (first.state, first.answerer_path) == ("retired", champion.answerer_path)

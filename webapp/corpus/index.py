@@ -346,7 +346,11 @@ def _release(
     if champion is None:
         reason = f"first release, from the base model {project.base}"
     else:
-        reason = "corpus changed" if made is None else f"the base model {project.base} copied again, its copy was lost"
+        reason = (
+            "same model, new index: the corpus changed"
+            if made is None
+            else f"the base model {project.base} copied again, its copy was lost"
+        )
     path, sha256 = made or ((champion.answerer_path, champion.answerer_sha256) if champion is not None else ("", ""))
     release = create_release(
         session, project, answerer_path=path, answerer_sha256=sha256, index=index, parent=champion, reason=reason,
