@@ -169,6 +169,7 @@ def test_the_last_administrator_cannot_be_locked_out(client: FlaskClient) -> Non
 def test_an_administrator_adds_a_person_on_the_page_and_gets_their_link(app: Flask, client: FlaskClient) -> None:
     page = client.post("/people", data={"name": "  Ben   Okri ", "role": "annotator"})
     assert page.status_code == 200
+    assert 'value="  Ben' not in page.text  # the form is ready for the next person
     token = page.text.split("sign-in?token=")[1].split("<")[0].split('"')[0].strip()
     assert app.test_client().post("/sign-in", data={"token": token}).status_code == 303
     assert db.session.scalars(select(Person.name).where(Person.role == "annotator")).one() == "Ben Okri"

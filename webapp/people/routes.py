@@ -70,7 +70,7 @@ def _page(*, link: str = "", link_for: str = "", errors: dict[str, str] | None =
         link=link,
         link_for=link_for,
         errors=errors or {},
-        values=request.form,
+        values={} if link else request.form,
     )
 
 

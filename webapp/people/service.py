@@ -104,7 +104,9 @@ def require(role: str = "annotator") -> Callable[[Callable[..., Any]], Callable[
             if person is None:
                 raise SignInNeeded(f"Nobody is signed in here. Open your sign-in link, or {HOW_TO_GET_IN}")
             if not has_role(person, role):
-                raise Forbidden(f"This needs the role {role}; {person.name} is {person.role}. Ask an administrator.")
+                raise Forbidden(
+                    f"Only an {role} may do this, and {person.name} is an {person.role} here; ask an administrator."
+                )
             return view(*args, **kwargs)
 
         guarded.required_role = role  # type: ignore[attr-defined]
