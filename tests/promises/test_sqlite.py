@@ -151,17 +151,21 @@ def test_only_the_checkpointer_moves_the_log(app: Flask) -> None:
 
 
 def test_a_writer_waits_for_its_turn_after_another_process(app: Flask) -> None:
-    written = threading.Event()
+    begun, written = threading.Event(), threading.Event()
 
     def add() -> None:
-        with app.app_context(), write() as session:
-            session.add(Person(name="After"))
+        with app.app_context():
+            db.session.scalar(select(Person.id))  # connected: what comes now takes milliseconds
+            begun.set()
+            with write() as session:
+                session.add(Person(name="After"))
         written.set()
 
     with (app.config["ERRATA"].home / "errata.sqlite3-turn").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         writer = threading.Thread(target=add)
         writer.start()
+        assert begun.wait(60)
         assert not written.wait(0.5)
     writer.join(10)
     assert written.is_set()
