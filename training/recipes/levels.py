@@ -67,6 +67,7 @@ def teach(
     rehearsal: Sequence[Example],
     *,
     folder: Path,
+    epochs: float = EPOCHS,
 ) -> Any:
     """One iteration as the web app runs it: labels and rehearsal rows mixed, a sixth of both kept for validation."""
     mixed = [rows[i::6] for i in range(6)]
@@ -78,7 +79,7 @@ def teach(
         train,
         golds(validation),
         folder=folder,
-        config=FitConfig(epochs=EPOCHS),
+        config=FitConfig(epochs=epochs),
         report=quiet,
         log=quiet,
     )
