@@ -7,7 +7,7 @@ by logistic regression, in two steps, since a reader's odds on rows it was train
 1. on the training rows, with the odds that the reader gave before it was trained on them;
 2. on the validation rows, with the trained reader's odds and what step 1 found as the prior.
 
-(Platt 1999, "Probabilistic outputs for support vector machines", with a Gaussian prior.)
+(Platt 1999, "Probabilistic outputs for support vector machines", with Gaussian priors.)
 """
 
 import math
@@ -18,18 +18,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-ODDS_PRIOR = (0.5, 0.5)
+ODDS_PRIOR = (0.3, 0.5)
 """Mean and standard deviation of the weight of the reader's own log-odds, before any label is seen: trained readers are too sure."""
 
-LARGE_EFFECT = 2.5
-"""Standard deviation of the similarity's weight, in log-odds for one standard deviation of it, before any label is seen (Gelman et al.
-2008, "A weakly informative default prior distribution"): without it, rows that the similarity parts wholly would have no finite weight."""
+SIMILARITY_PRIOR = (0.45, 0.3)
+"""The same of the similarity's weight, in log-odds for one standard deviation of it: found with the shipped reader on reviews of films and
+of books, which no published figure is measured on. With no label against it, likeness counts a little; labels have the last word."""
 
 WIDE = 100.0
 LARGEST_ODDS = 12.0
 Z_95 = 1.96
 STEPS = 100
-LARGEST_STEP = 5.0
+CLOSE = 1e-9
 
 
 class Similarity(Protocol):
@@ -74,21 +74,22 @@ class Seen:
 
 
 def learn(train: Seen, validation: Seen, *, identity: str) -> Weights | None:
-    """The weights, or None where either set holds one class only or the interval of the similarity's weight reaches zero."""
+    """The weights, or None where either set holds one class only, or likeness speaks against an answer."""
     if any(len(set(seen.answerable)) < 2 for seen in (train, validation)):
         return None
-    unproven = LARGE_EFFECT / max(float(np.std(train.similarities)), 1e-6)
+    unit = max(float(np.std(train.similarities)), 1e-6)
+    similarity, spread = (value / unit for value in SIMILARITY_PRIOR)
     first, errors = _regress(
-        _signs(train), train.answerable, mean=[0.0, ODDS_PRIOR[0], 0.0], sd=[WIDE, ODDS_PRIOR[1], unproven]
+        _signs(train), train.answerable, mean=[0.0, ODDS_PRIOR[0], similarity], sd=[WIDE, ODDS_PRIOR[1], spread]
     )
     second, errors = _regress(
         _signs(validation), validation.answerable, mean=[0.0, *first[1:]], sd=[WIDE, ODDS_PRIOR[1], errors[2]]
     )
     bias, odds, similarity = (float(weight) for weight in second)
-    low, high = similarity - Z_95 * float(errors[2]), similarity + Z_95 * float(errors[2])
-    if low <= 0:
+    if similarity <= 0:
         return None
-    return Weights(bias, max(odds, 0.0), similarity, low, high, identity)
+    half = Z_95 * float(errors[2])
+    return Weights(bias, max(odds, 0.0), similarity, similarity - half, similarity + half, identity)
 
 
 def _signs(seen: Seen) -> NDArray[np.float64]:
@@ -103,14 +104,21 @@ def _regress(
     """Logistic regression by Newton's method: the weights of highest posterior and their standard deviations, (signs,) each."""
     target, centre = np.array(answerable, float), np.array(mean)
     precision = 1 / np.square(np.array(sd))
-    weights = centre.copy()
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        odds = signs @ weights
+        return float((np.logaddexp(0, odds) - target * odds).sum() + (precision * (weights - centre) ** 2).sum() / 2)
+
+    weights = np.zeros(len(centre))
     for _ in range(STEPS):
         chance = 1 / (1 + np.exp(-np.clip(signs @ weights, -30, 30)))
         slope = signs.T @ (chance - target) + precision * (weights - centre)
         curve = (signs.T * (chance * (1 - chance))) @ signs + np.diag(precision)
         step = np.linalg.solve(curve, slope)
-        weights = weights - step * min(1.0, LARGEST_STEP / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-9:
+        while cost(weights - step) > cost(weights) and np.abs(step).max() > CLOSE:
+            step /= 2
+        weights = weights - step
+        if np.abs(step).max() <= CLOSE:
             break
     return weights, np.sqrt(np.diag(np.linalg.inv(curve)))
 

@@ -1,11 +1,12 @@
 """Whether there is an answer: the likeness of question and passage counts beside the reader's odds where labels show that it should."""
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 import toys
 
 from training import answerability
@@ -50,22 +51,31 @@ def test_few_labels_teach_a_weight_that_tells_better_than_the_odds_alone() -> No
     assert area(weights, rows[3]) > alone + 0.08
 
 
-def test_a_likeness_that_tells_nothing_more_is_left_out() -> None:
-    assert (
-        answerability.learn(
-            seen(200, similarity=0.0, odds=1.5, seed=1), seen(40, similarity=0.0, odds=1.5, seed=2), identity=""
-        )
-        is None
-    )
-
-
-def test_a_likeness_that_repeats_the_odds_is_left_out() -> None:
-    first, second = (seen(count, similarity=0.0, odds=2.0, seed=seed) for seed, count in ((1, 200), (2, 40)))
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_likeness_that_tells_nothing_more_spoils_nothing(repeats: bool) -> None:
+    rows = [seen(count, similarity=0.0, odds=2.0, seed=seed) for seed, count in ((1, 300), (2, 60), (3, 2000))]
     noise = Random(0)
-    repeated = [
-        dataclasses.replace(one, similarities=[score + noise.gauss(0, 0.3) for score in one.scores]) for one in (first, second)
-    ]  # fmt: skip
-    assert answerability.learn(*repeated, identity="") is None
+    if repeats:  # what the odds say already
+        rows = [replace(one, similarities=[score + noise.gauss(0, 0.3) for score in one.scores]) for one in rows]
+    weights = answerability.learn(rows[0], rows[1], identity="")
+    alone = auroc(rows[2].scores, rows[2].answerable)
+    assert alone is not None
+    assert weights is None or area(weights, rows[2]) > alone - 0.01
+
+
+def test_a_likeness_that_speaks_against_an_answer_is_left_out() -> None:
+    rows = [seen(count, similarity=-1.0, odds=1.0, seed=seed) for seed, count in ((1, 200), (2, 40))]
+    assert answerability.learn(*rows, identity="") is None
+
+
+def test_odds_that_are_surely_wrong_on_some_rows_leave_the_weights_what_they_are() -> None:
+    # Newton's method overshoots here unless each step is made to go downhill.
+    rows = [seen(count, similarity=1.5, odds=0.5, seed=seed) for seed, count in ((1, 400), (2, 100), (3, 2000))]
+    sure = [replace(one, scores=[1e-9 if i % 4 == 0 else score for i, score in enumerate(one.scores)]) for one in rows]
+    weights = answerability.learn(sure[0], sure[1], identity="")
+    assert weights is not None
+    assert weights.odds < 0.3
+    assert area(weights, sure[2]) > 0.8
 
 
 def test_labels_of_one_kind_teach_no_weight() -> None:
