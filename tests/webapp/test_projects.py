@@ -155,6 +155,8 @@ def test_every_setting_and_every_choice_is_explained_on_the_page(client: FlaskCl
 def test_a_deleted_project_is_gone_for_everybody_and_its_name_is_free(client: FlaskClient, project: Project) -> None:
     wrong = client.post(f"/p/{project.id}/delete", data={"name": "Other"})
     assert wrong.status_code == 400
+    assert 'id="error-name"' in wrong.text
+    assert "nothing was deleted" in unescape(wrong.text)
     assert service.get_project(project.id) is not None
     client.post(f"/p/{project.id}/delete", data={"name": "Restaurants"})
     assert client.get(f"/p/{project.id}/").status_code == 404

@@ -68,7 +68,9 @@ def home(project_id: int) -> ResponseReturnValue:
     )  # fmt: skip
 
 
-def _settings_page(project_id: int, *, errors: dict[str, str] | None = None, saved: bool = False) -> Response:
+def _settings_page(
+    project_id: int, *, errors: dict[str, str] | None = None, saved: bool = False, not_deleted: str = ""
+) -> Response:
     project = service.project_or_404(project_id)
     rows = settings.documented(project)
     return render(
@@ -79,6 +81,7 @@ def _settings_page(project_id: int, *, errors: dict[str, str] | None = None, sav
         values=request.form,
         errors=errors or {},
         saved=saved,
+        not_deleted=not_deleted,
     )
 
 
@@ -109,7 +112,7 @@ def delete(project_id: int) -> ResponseReturnValue:
     project = service.project_or_404(project_id)
     if request.form.get("name", "") != project.name:
         message = f"Type the project's name, {project.name}, to delete it; nothing was deleted."
-        raise Invalid(message, {"name": message})
+        return _settings_page(project_id, not_deleted=message), 400
     with write() as rows:
         service.delete_project(rows, project, person=current_person())
     return redirect_to(url_for("projects.index"))
