@@ -82,6 +82,9 @@ window.errata = (() => {
     sessionStorage.clear();
   });
 
+  // A form that came back begins at the first field that did not fit.
+  document.querySelector("main [aria-invalid=true]")?.focus();
+
   // Who is typing a question keeps the cursor when the next one of the queue arrives.
   document.addEventListener("htmx:afterSettle", (event) => {
     if (document.activeElement?.id === "ask-text") return;

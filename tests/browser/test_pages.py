@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
 
 from tests.browser.conftest import Site
@@ -149,3 +149,14 @@ def test_every_page_is_sound_at_both_widths_and_in_both_colours(
     open_mapping(page, f"{site.url}/p/{filled.id}/corpus")
     wrong += look(page, "mapping", screenshots) + console
     assert wrong == []
+
+
+def test_a_form_that_came_back_begins_at_the_field_that_did_not_fit(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    page = site.sign_in(context, "Ada", role="admin")
+    page.goto(f"{site.url}/p/{project.id}/settings")
+    page.get_by_label("Epochs").fill("-1")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Epochs")).to_be_focused()
+    expect(page.get_by_text("A number from 0.01 to 1000.0.")).to_be_in_viewport()
