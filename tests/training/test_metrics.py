@@ -150,12 +150,21 @@ def test_one_unsure_right_answer_among_few_does_not_drag_the_known_threshold_dow
     assert qa.choose_threshold(predictions * 10, golds * 10, near=0.4) == pytest.approx(0.035)
 
 
-def test_where_the_classes_cannot_be_parted_few_questions_leave_the_threshold_where_it_was() -> None:
+def test_three_quarters_are_recognised_even_where_it_costs_much_and_no_more_than_it_must() -> None:
     golds = [gold("right")] * 6 + [gold()] * 4
     predictions = [prediction("right", score) for score in (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)]
     predictions += [prediction("x", score) for score in (0.15, 0.25, 0.55, 0.65)]
-    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.675)
-    assert qa.choose_threshold(predictions, golds, near=0.27) == pytest.approx(0.275)
+    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.575)
+    assert qa.choose_threshold(predictions, golds, near=0.27) == pytest.approx(0.575)
+
+
+def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> None:
+    golds = [gold("right")] * 8 + [gold()] * 2
+    predictions = [prediction("right", 0.5 + i / 20) for i in range(8)] + [
+        prediction("x", score) for score in (0.1, 0.9)
+    ]
+    assert qa.choose_threshold(predictions, golds, near=0.4) == pytest.approx(0.4, abs=0.11)
+    assert qa.choose_threshold(predictions, golds) > 0.9
 
 
 def test_calibration_without_both_classes_stays_in_the_middle() -> None:

@@ -3,6 +3,7 @@
 The prompt puts the context first, then the question, then the answer, so that one context serves many questions.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,8 +114,6 @@ def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
 
 
 def _strength(reading: Reading) -> float:
-    import math
-
     return math.log(max(reading.answerable_score, 1e-12)) + reading.log_probability
 
 
@@ -303,9 +302,9 @@ def calibrate(answerer: Any, golds: Sequence[Gold]) -> float:
 
 
 def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold], *, near: float | None = None) -> float:
-    """The threshold of highest overall F1 that recognises 75 % of the unanswerable at most 2 points of answerable F1 below its
-    best. Where none does, overall F1 would often refuse everything: then both classes count alike. With one class only, the
-    middle, as nothing can be learned about it.
+    """The threshold of highest overall F1 among those that recognise 75 % of the unanswerable and lose at most 2 points of answerable F1
+    against the best such one: overall F1 alone would often refuse everything. With one class only, the middle, as nothing can be
+    learned about it.
 
     With ``near``, the threshold closest to it among those at most :data:`NOISE` questions worse than the best: thirty validation
     questions say little, and a threshold that follows their noise has a model refuse what it knows.
@@ -315,21 +314,17 @@ def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold], *
     if not golds or all(positives) or not any(positives):
         return 0.5 if near is None else near
     rows = sorted(zip((_effective(p) for p in predictions), positives, each, strict=True), key=lambda row: row[0])
-    candidates = _candidates(rows)
     count, others = sum(positives), len(rows) - sum(positives)
-    best_f1 = max(f1 for _, f1, _ in candidates)
-    # Of thirty questions one alone is worth more than the two points.
+    # Of thirty questions one alone is worth more than the two points, and more than the share asks for.
+    needed = RECOGNISED if near is None else math.floor(RECOGNISED * others) / others
     most_lost = MOST_F1_LOST if near is None else max(MOST_F1_LOST, NOISE / count)
-    guarded = [c for c in candidates if c[2] >= RECOGNISED and c[1] >= best_f1 - most_lost]
-    if guarded:
-        worth, noise = {c: c[1] * count + c[2] * others for c in guarded}, NOISE
-    else:
-        worth, noise = {c: c[1] / max(best_f1, 1e-9) + c[2] for c in candidates}, NOISE / (len(rows) / 2)
-    best = max(worth, key=worth.__getitem__)
+    enough = [c for c in _candidates(rows) if c[2] >= needed]
+    best_f1 = max(f1 for _, f1, _ in enough)
+    right = {c: c[1] * count + c[2] * others for c in enough if c[1] >= best_f1 - most_lost}
+    best = max(right, key=right.__getitem__)
     if near is None:
         return best[0]
-    good = [c for c in worth if worth[c] >= worth[best] - noise]
-    return min(good, key=lambda c: abs(c[0] - near))[0]
+    return min((c for c in right if right[c] >= right[best] - NOISE), key=lambda c: abs(c[0] - near))[0]
 
 
 def _candidates(rows: Sequence[tuple[float, bool, dict[str, float]]]) -> list[tuple[float, float, float]]:
