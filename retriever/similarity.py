@@ -40,7 +40,9 @@ class SentenceSimilarity:
         spans = [[passage[span.start : span.end] for span in sentences(passage)] for passage in ordered]
         vectors = self._embedder.encode([sentence for found in spans for sentence in found])
         ends = np.cumsum([len(found) for found in spans], dtype=np.intp)
-        into.update(zip(ordered, np.split(vectors, ends[:-1]), strict=True) if ordered else ())
+        # Copies: a view of one passage's vectors would keep those of the whole call in memory.
+        own = [piece.copy() for piece in np.split(vectors, ends[:-1])] if ordered else []
+        into.update(zip(ordered, own, strict=True))
 
 
 def _nearest(vector: NDArray[np.float32], sentence_vectors: NDArray[np.float32] | None) -> float:

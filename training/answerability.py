@@ -25,6 +25,9 @@ SIMILARITY_PRIOR = (0.45, 0.3)
 """The same of the similarity's weight, in log-odds for one standard deviation of it: found with the shipped reader on reviews of films and
 of books, which no published figure is measured on. With no label against it, likeness counts a little; labels have the last word."""
 
+LEAST_SPREAD = 1e-3
+"""Similarities that differ by less than this tell nothing apart."""
+
 WIDE = 100.0
 LARGEST_ODDS = 12.0
 Z_95 = 1.96
@@ -74,10 +77,13 @@ class Seen:
 
 
 def learn(train: Seen, validation: Seen, *, identity: str) -> Weights | None:
-    """The weights, or None where either set holds one class only, or likeness speaks against an answer."""
+    """The weights, or None where either set holds one class only, the similarities are all alike, or they speak against an
+    answer."""
     if any(len(set(seen.answerable)) < 2 for seen in (train, validation)):
         return None
-    unit = max(float(np.std(train.similarities)), 1e-6)
+    unit = float(np.std(train.similarities))
+    if unit < LEAST_SPREAD:
+        return None
     similarity, spread = (value / unit for value in SIMILARITY_PRIOR)
     first, errors = _regress(
         _signs(train), train.answerable, mean=[0.0, ODDS_PRIOR[0], similarity], sd=[WIDE, ODDS_PRIOR[1], spread]

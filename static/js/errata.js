@@ -29,7 +29,10 @@ window.errata = (() => {
   const isAway = (event) => [502, 503, 504].includes(event.detail.xhr.status); // a proxy says so
   const isPoll = (event) => event.detail.elt?.getAttribute?.("hx-trigger")?.startsWith("every") === true;
 
+  const notDone = (event) => (event.detail.requestConfig.verb === "get" ? "Not done" : "Not saved");
+
   function wait() {
+    if (Date.now() < askAgainAt) return; // another part of the page has seen it
     pause = Math.min(pause ? pause * 2 : 2, LONGEST_PAUSE_S);
     askAgainAt = Date.now() + pause * 1000;
     notice(AWAY, 0);
@@ -46,11 +49,11 @@ window.errata = (() => {
 
   document.addEventListener("htmx:sendError", (event) => {
     if (isPoll(event)) return wait();
-    if (!isHandled(event)) notice(`${event.detail.requestConfig.verb === "get" ? "Not done" : "Not saved"}: the server cannot be reached. Check \`errata serve\`, then try again.`, 0);
+    if (!isHandled(event)) notice(`${notDone(event)}: the server cannot be reached. Check \`errata serve\`, then try again.`, 0);
   });
   document.addEventListener("htmx:timeout", (event) => {
     if (isPoll(event)) return wait();
-    if (!isHandled(event)) notice("Not saved: the server took too long. Try again.", 0);
+    if (!isHandled(event)) notice(`${notDone(event)}: the server took too long. Try again.`, 0);
   });
   document.addEventListener("htmx:responseError", (event) => {
     if (isPoll(event) && isAway(event)) return wait();

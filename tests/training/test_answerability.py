@@ -1,5 +1,6 @@
 """Whether there is an answer: the likeness of question and passage counts beside the reader's odds where labels show that it should."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from training.answerers import load_answerer
 from training.lessons import Lessons
 from training.metrics import auroc
 from training.tasks import get_task
-from training.types import FitConfig, Input
+from training.types import FitConfig, Input, TrainingError
 
 QA = get_task("qa")
 
@@ -83,6 +84,33 @@ def test_labels_of_one_kind_teach_no_weight() -> None:
     one_kind = Seen(rows.similarities, rows.scores, [True] * 40)
     assert answerability.learn(one_kind, rows, identity="") is None
     assert answerability.learn(rows, one_kind, identity="") is None
+
+
+def test_similarities_that_are_all_alike_teach_no_weight() -> None:
+    rows = seen(60, similarity=1.0, odds=1.0, seed=1)
+    alike = replace(rows, similarities=[0.0] * 60)
+    assert answerability.learn(alike, rows, identity="") is None
+    assert answerability.learn(alike, alike, identity="") is None
+
+
+@pytest.mark.parametrize("saved", [[], "on", {"bias": 1.0}, {"bias": "a"}, {"bias": float("nan")}])
+def test_weights_that_are_not_what_was_saved_are_refused_in_a_sentence(
+    tiny_span: Path, tmp_path: Path, saved: object
+) -> None:
+    answerer = load_answerer(tiny_span, QA, similarity=Topic())
+    weights = answerability.Weights(0.0, 1.0, 2.0, 1.0, 3.0, Topic.identity)
+    answerer.settings = replace(answerer.settings, answerability=weights)
+    answerer.save(tmp_path / "saved")
+    path = tmp_path / "saved" / "answerer.json"
+    content = json.loads(path.read_text())
+    whole = content["answerability"]
+    if isinstance(saved, dict):  # one key missing, or one that is no number
+        saved = {**whole, **saved} if saved["bias"] != 1.0 else {k: v for k, v in whole.items() if k != "similarity"}
+    path.write_text(json.dumps({**content, "answerability": saved}))
+    with pytest.raises(TrainingError, match=r"answerability in .*answerer\.json should hold"):
+        load_answerer(tmp_path / "saved", QA, similarity=Topic())
+    path.write_text(json.dumps({**content, "answerability": {**whole, "of_tomorrow": 1}}))
+    assert load_answerer(tmp_path / "saved", QA, similarity=Topic()).settings.answerability is not None
 
 
 class Topic:

@@ -31,7 +31,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_switches_begin_where_nothing_is_unproven(project: Project) -> None:
-    assert lessons.switched_on(project_settings.read(project)) == Lessons()
+    assert lessons.switched_on(project_settings.read(project)) == Lessons(rehearsal=True, similarity=True)
 
 
 def test_the_settings_page_changes_each_switch(client: FlaskClient, project: Project) -> None:
@@ -77,6 +77,11 @@ def test_an_iteration_learns_from_what_was_switched_on_and_says_so(
     assert f"Learned from {in_training} corrected, 1 rejected, {in_training} variations." in page
     assert learned["similarity"] == {"weight": 0.0}  # one label that says "no answer" shows nothing
     assert "The likeness of question and passage does not count" in page
+    for low, words in ((0.4, "these labels show that it tells"), (-0.4, "these labels alone could not show how much")):
+        with write() as session:
+            row = session.get_one(Iteration, iteration.id)
+            row.config = {**row.config, "learned": {**learned, "similarity": {"weight": 3.0, "low": low, "high": 6.0}}}
+        assert words in client.get(f"/p/{project.id}/iterations/{iteration.number}").text
 
 
 def test_without_a_switch_its_rows_stay_away(app: Flask, project: Project, person: Person, base: Path) -> None:
@@ -105,7 +110,7 @@ def test_a_warm_up_practises_on_the_living_corpus_and_a_later_attempt_on_the_sam
 
 
 def test_an_iteration_from_before_the_switches_had_starting_data_only() -> None:
-    assert lessons.lessons_of(Iteration(config={"fit": {}})) == Lessons()
+    assert lessons.lessons_of(Iteration(config={"fit": {}})) == Lessons(rehearsal=True, similarity=False)
 
 
 def test_what_came_of_the_preferences_is_kept_with_the_iteration(tmp_path: Path) -> None:

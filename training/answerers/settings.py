@@ -1,6 +1,7 @@
 """What an answerer keeps beside its weights: ``answerer.json``, so that a release predicts exactly as it was trained."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,30 @@ def load_settings(folder: Path, default: Settings) -> Settings:
     if known.get("fixed_answers") is not None:
         known["fixed_answers"] = tuple(known["fixed_answers"])
     if known.get("answerability") is not None:
-        known["answerability"] = Weights(**known["answerability"])
+        known["answerability"] = _read_weights(known["answerability"], path)
     return replace(default, **{**known, "architecture": default.architecture})
+
+
+def judges_by_likeness(folder: Path) -> bool:
+    """Whether the model saved in ``folder`` wants to know how alike text and passage are. Never raises: loading it says what is wrong."""
+    try:
+        saved = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(saved, dict) and saved.get("answerability") is not None
+
+
+def _read_weights(saved: Any, path: Path) -> Weights:
+    names = {field.name for field in fields(Weights)}
+    values = {name: saved[name] for name in names & saved.keys()} if isinstance(saved, dict) else {}
+    numbers = [value for name, value in values.items() if name != "identity"]
+    are_numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
+    if not {*values} >= names - {"threshold_alone"} or not are_numbers or not isinstance(values["identity"], str):
+        raise TrainingError(
+            f"The answerability in {path} should hold {', '.join(sorted(names))}, numbers and the name of an embedder; restore the model "
+            "folder or train again."
+        )
+    return Weights(**values)
 
 
 def save_settings(settings: Settings, folder: Path) -> None:

@@ -6,7 +6,9 @@ The prompt puts the context first, then the question, then the answer, so that o
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from training import answerability, metrics
@@ -39,6 +41,11 @@ ESCAPE = "\\"
 RECOGNISED = 0.75
 MOST_F1_LOST = 0.02
 NOISE = 1.5
+LIKENESS_ROWS = 500
+"""Labelled rows that the worth of likeness is learned from: more would not change it, and each is read once."""
+READ_AT_ONCE = 32
+SEEN = (attrgetter("similarities"), attrgetter("scores"), attrgetter("answerable"))
+
 LABELLED = frozenset({"accept", "correct", "negative"})
 """Kinds of examples that come from a person's judgement of one passage."""
 
@@ -142,9 +149,10 @@ def fit(
     from training.stages import Judge, learn
 
     answerer.settings = answerer.settings.alone()
-    untrained = (
-        _seen_in_training(answerer, train) if validation and lessons.similarity and answerer.similarity else None
+    learns_likeness = (
+        bool(validation) and lessons.similarity and not lessons.only_warm_up and answerer.similarity is not None
     )
+    untrained = _seen_in_training(answerer, train, report) if learns_likeness else None
     judge = Judge(
         lambda: _validate(answerer, validation),
         lambda: predict(answerer, _inputs(validation)),
@@ -175,10 +183,16 @@ def _judge_by_similarity(answerer: Any, untrained: Seen, validation: Sequence[Go
     return {"similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high}
 
 
-def _seen_in_training(answerer: Any, train: Sequence[Example]) -> Seen:
+def _seen_in_training(answerer: Any, train: Sequence[Example], report: Report) -> Seen:
     labelled = [row for row in train if row.kind in LABELLED and row.weight > 0]
-    inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(labelled)]
-    return _seen(answerer, inputs, [row.target.answerable for row in labelled])
+    rows = labelled if len(labelled) <= LIKENESS_ROWS else Random(0).sample(labelled, LIKENESS_ROWS)
+    inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(rows)]
+    parts = []
+    for first in range(0, len(rows), READ_AT_ONCE):
+        report(0.0, f"Asking the model before training: {first} of {len(rows)}")
+        part = slice(first, first + READ_AT_ONCE)
+        parts.append(_seen(answerer, inputs[part], [row.target.answerable for row in rows[part]]))
+    return Seen(*([value for part in parts for value in column(part)] for column in SEEN))
 
 
 def _seen(answerer: Any, inputs: Sequence[Input], answerable: Sequence[bool]) -> Seen:

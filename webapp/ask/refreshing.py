@@ -32,7 +32,7 @@ LOOK_EVERY_S = 0.5
 STORING_S = 5.0
 """A label bears the time at which it was written and is seen by others when its transaction ends, milliseconds later: an answer sought in
 between is newer than the label and yet knew nothing of it. So labels that are older than an answer by less than this count as newer;
-at worst a question is answered once more."""
+at worst a question is answered a few times more."""
 
 # Asked after every decision that teaches: made once. The states are written out, as in the index on locks, which SQLite uses only then.
 _job = Job.__table__.c

@@ -147,9 +147,9 @@ def _train_once(context: JobContext, project: Project, iteration: Iteration, dat
     task = get_task(project.task)
     report(0.0, "Loading the base model")
     base = resolve_base(iteration.base, home.model_cache())
-    answerer = serving.answerer_alone(project, base, seed=iteration.seed)
-    validation = [row.gold for row in read_evaluation(dataset_folder, "validation")]
     switches = lessons.lessons_of(iteration)
+    answerer = serving.answerer_alone(project, base, seed=iteration.seed, learns=switches.similarity)
+    validation = [row.gold for row in read_evaluation(dataset_folder, "validation")]
     answerer = task.fit(
         answerer, read_train(dataset_folder), validation, folder=folder / "checkpoints",
         config=FitConfig(**iteration.config["fit"]), report=report, log=progress.writer(folder), lessons=switches,

@@ -26,12 +26,12 @@ def switched_on(settings: ProjectSettings) -> Lessons:
 
 def only_practice(settings: ProjectSettings) -> Lessons:
     """Of an iteration without labels: practice on the corpus, with starting data if the project mixes it in."""
-    return Lessons(rehearsal=settings.rehearsal == "on", warm_up=True, only_warm_up=True)
+    return Lessons(rehearsal=settings.rehearsal == "on", warm_up=True, only_warm_up=True, similarity=False)
 
 
 def lessons_of(iteration: Iteration) -> Lessons:
-    """Those it was started with; an iteration from before there were switches had starting data and nothing else."""
-    return Lessons(**iteration.config.get("lessons", {}))
+    """Those it was started with; an iteration from before there was a switch did without it, but for starting data."""
+    return Lessons(**{"similarity": False, **iteration.config.get("lessons", {})})
 
 
 def gather(project: Project, lessons: Lessons, *, dataset: Path, folder: Path) -> Material:

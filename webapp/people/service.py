@@ -105,7 +105,8 @@ def require(role: str = "annotator") -> Callable[[Callable[..., Any]], Callable[
                 raise SignInNeeded(f"Nobody is signed in here. Open your sign-in link, or {HOW_TO_GET_IN}")
             if not has_role(person, role):
                 raise Forbidden(
-                    f"Only an {role} may do this, and {person.name} is an {person.role} here; ask an administrator."
+                    f"Only an {role}{' or administrator' if role == 'engineer' else ''} may do this, and {person.name} is an "
+                    f"{person.role} here; ask an administrator."
                 )
             return view(*args, **kwargs)
 

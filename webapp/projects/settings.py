@@ -87,8 +87,8 @@ class ProjectSettings:
     )
     similarity: str = setting(
         "on", 0, 0,
-        "Whether the likeness of a question and its passage counts when the model judges whether there is an answer, if the labels "
-        "show that it should.",
+        "Whether the likeness of a question and its passage counts when the model judges whether there is an answer: a little at "
+        "first, then as much as the labels say.",
     )  # fmt: skip
     blind: float = setting(
         0.1,

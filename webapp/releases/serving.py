@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from retriever.types import TUNED, Hit, RetrieverError
+from training.answerers.settings import judges_by_likeness
 from training.artefact import DamagedArtefact, manifest_sha256, verify
 from training.tasks import get_task
 from training.types import Input, Prediction, TrainingError
@@ -159,8 +160,7 @@ def load_release(files: ReleaseFiles) -> LoadedRelease:
     task = get_task(files.task)
     try:
         embedder, index = load_retriever(files)
-        similarity = similarity_of(files.embedder, embedder) if embedder is not None else None
-        answerer = load_answerer(Path(files.answerer), task, similarity=similarity)
+        answerer = load_answerer(Path(files.answerer), task, similarity=similarity_served(files, embedder))
         memory = ProjectMemory(files.project_id)
         loaded = LoadedRelease(files, task, answerer, embedder, index, memory, _load_adapter(files))
         _probe(loaded)
@@ -195,21 +195,29 @@ def load_own_embedder(name: str, retriever: Path | None) -> Any:
     return load_embedder(name, cache=model_cache())
 
 
-def similarity_of(name: str, loaded: Any = None) -> Any:
-    """What tells how alike a text and a passage are: by the project's embedder ``name``, whatever encoder searches; ``loaded`` is one that
-    is in memory already."""
+def similarity_served(files: ReleaseFiles, embedder: Any) -> Any:
+    """What tells how alike a text and a passage are, always by the project's own embedder; None for a task without passages, and where that
+    embedder is gone, which a release with an encoder of its own outlives: it then judges by its own odds."""
     from retriever.similarity import SentenceSimilarity
 
-    is_own = loaded is not None and not loaded.identity.startswith(TUNED)
-    return SentenceSimilarity(loaded if is_own else load_own_embedder(name, None))
+    if embedder is None or not judges_by_likeness(Path(files.answerer)):
+        return None
+    if not embedder.identity.startswith(TUNED):
+        return SentenceSimilarity(embedder)
+    try:
+        return SentenceSimilarity(load_own_embedder(files.embedder, None))
+    except RetrieverError:
+        return None
 
 
-def answerer_alone(project: Project, folder: Path, *, seed: int = 0) -> Any:
-    """The model in ``folder`` for the project's task, without a release around it."""
+def answerer_alone(project: Project, folder: Path, *, seed: int = 0, learns: bool = False) -> Any:
+    """The model in ``folder`` for the project's task, without a release around it; ``learns``: it may learn to judge by likeness."""
+    from retriever.similarity import SentenceSimilarity
     from training.answerers import load_answerer
 
     task = get_task(project.task)
-    similarity = similarity_of(project.embedder) if task.USES_PASSAGES else None
+    is_needed = task.USES_PASSAGES and (learns or judges_by_likeness(folder))
+    similarity = SentenceSimilarity(load_own_embedder(project.embedder, None)) if is_needed else None
     return load_answerer(folder, task, seed=seed, similarity=similarity)
 
 
