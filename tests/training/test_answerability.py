@@ -15,8 +15,8 @@ from training.answerability import Seen
 from training.answerers import load_answerer
 from training.lessons import Lessons
 from training.metrics import auroc
-from training.tasks import get_task
-from training.types import FitConfig, Input, TrainingError
+from training.tasks import get_task, qa
+from training.types import FitConfig, Gold, Input, Prediction, TrainingError
 
 QA = get_task("qa")
 
@@ -143,6 +143,19 @@ def test_an_iteration_learns_it_and_a_saved_model_judges_by_it(tiny_span: Path, 
     answerer.save(tmp_path / "saved")
     again = load_answerer(tmp_path / "saved", QA, similarity=Topic())
     assert QA.predict(again, inputs) == predictions
+
+
+def test_the_threshold_starts_where_as_many_are_refused_as_before() -> None:
+    golds = [Gold(str(i), "?", ("p",), ("a",) if i % 2 else ()) for i in range(8)]  # 0, 2, 4 and 6 have no answer
+    alone = [qa.decide(said(0.1 * i), 0.35) for i in range(8)]  # 0 and 2 are refused
+    weighed = [said(score) for score in (0.6, 0.9, 0.5, 0.9, 0.8, 0.9, 0.7, 0.9)]
+    assert qa._same_refusals(alone, weighed, golds) == pytest.approx(0.6)
+    none_refused = [qa.decide(said(0.9), 0.35)] * 8
+    assert qa._same_refusals(none_refused, weighed, golds) == 0.0
+
+
+def said(score: float) -> Prediction:
+    return Prediction("x", True, score, score, 0.0, "x", 0)
 
 
 def test_without_what_it_was_calibrated_with_a_model_judges_by_its_own_odds(tiny_span: Path, tmp_path: Path) -> None:

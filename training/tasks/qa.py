@@ -177,10 +177,21 @@ def _judge_by_similarity(answerer: Any, untrained: Seen, validation: Sequence[Go
     weights = answerability.learn(untrained, seen, identity=answerer.similarity.identity)
     if weights is None:
         return {"similarity_weight": 0.0}
+    alone = predict(answerer, _inputs(validation))
     weights = replace(weights, threshold_alone=answerer.settings.answerable_threshold)
-    answerer.settings = replace(answerer.settings, answerability=weights, answerable_threshold=0.5)
+    answerer.settings = replace(answerer.settings, answerability=weights)
+    near = _same_refusals(alone, predict(answerer, _inputs(validation)), validation)
+    answerer.settings = answerer.settings.with_threshold(near)
     calibrate(answerer, validation)
     return {"similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high}
+
+
+def _same_refusals(alone: Sequence[Prediction], weighed: Sequence[Prediction], golds: Sequence[Gold]) -> float:
+    """The threshold at which ``weighed`` recognises as many of the unanswerable as ``alone`` did at its own."""
+    places = [i for i, gold in enumerate(golds) if not gold.answerable]
+    refused = sum(not alone[i].answerable for i in places)
+    scores = sorted(_effective(weighed[i]) for i in places)
+    return max(0.0, metrics.above(scores[refused - 1])) if refused else 0.0
 
 
 def _seen_in_training(answerer: Any, train: Sequence[Example], report: Report) -> Seen:
