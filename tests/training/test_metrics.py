@@ -158,6 +158,15 @@ def test_three_quarters_are_recognised_even_where_it_costs_much_and_no_more_than
     assert qa.choose_threshold(predictions, golds, near=0.27) == pytest.approx(0.575)
 
 
+def test_refusals_that_were_there_before_are_kept() -> None:
+    golds = [gold("right")] * 10 + [gold()] * 10
+    predictions = [prediction("right", 0.3 + i / 20) for i in range(10)]
+    predictions += [prediction("x", score) for score in (0.1, 0.15, 0.2, 0.22, 0.24, 0.26, 0.27, 0.28, 0.4, 0.8)]
+    usual, kept = (qa.choose_threshold(predictions, golds, near=0.29, share=share) for share in (0.75, 0.9))
+    assert usual == pytest.approx(0.29)
+    assert 0.4 < kept < 0.8
+
+
 def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> None:
     golds = [gold("right")] * 8 + [gold()] * 2
     predictions = [prediction("right", 0.5 + i / 20) for i in range(8)] + [

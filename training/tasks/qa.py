@@ -39,6 +39,7 @@ READERS = {"gold": "training.squad:read"}
 NOT_ANSWERABLE = "not answerable"
 ESCAPE = "\\"
 RECOGNISED = 0.75
+MOST_ASKED = 0.9
 MOST_F1_LOST = 0.02
 NOISE = 1.5
 LIKENESS_ROWS = 500
@@ -153,6 +154,7 @@ def fit(
         bool(validation) and lessons.similarity and not lessons.only_warm_up and answerer.similarity is not None
     )
     untrained = _seen_in_training(answerer, train, report) if learns_likeness else None
+    recognised = _recognised(predict(answerer, _inputs(validation)), validation)
     judge = Judge(
         lambda: _validate(answerer, validation),
         lambda: predict(answerer, _inputs(validation)),
@@ -164,13 +166,21 @@ def fit(
     )  # fmt: skip
     if validation:
         report(1.0, "Calibrating what counts as answerable")
-        calibrate(answerer, validation)
+        calibrate(answerer, validation, recognised=recognised)
         if untrained is not None:
-            log(_judge_by_similarity(answerer, untrained, validation))
+            log(_judge_by_similarity(answerer, untrained, validation, recognised=recognised))
     return answerer
 
 
-def _judge_by_similarity(answerer: Any, untrained: Seen, validation: Sequence[Gold]) -> dict[str, float]:
+def _recognised(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> float:
+    """The share of the unanswerable that is recognised; 0 where there is none."""
+    refused = [not one.answerable for one, gold in zip(predictions, golds, strict=True) if not gold.answerable]
+    return metrics.mean([float(one) for one in refused]) if refused else 0.0
+
+
+def _judge_by_similarity(
+    answerer: Any, untrained: Seen, validation: Sequence[Gold], *, recognised: float
+) -> dict[str, float]:
     """Let the likeness of question and passage count beside the reader's own odds, where the labels show that it should."""
     golds = [gold for gold in validation if not gold.is_rehearsal]
     seen = _seen(answerer, _inputs(golds), [gold.answerable for gold in golds])
@@ -182,7 +192,7 @@ def _judge_by_similarity(answerer: Any, untrained: Seen, validation: Sequence[Go
     answerer.settings = replace(answerer.settings, answerability=weights)
     near = _same_refusals(alone, predict(answerer, _inputs(validation)), validation)
     answerer.settings = answerer.settings.with_threshold(near)
-    calibrate(answerer, validation)
+    calibrate(answerer, validation, recognised=recognised)
     return {"similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high}
 
 
@@ -317,17 +327,20 @@ def _answerable_f1_at(
     return metrics.mean([row["span_f1"] if value >= threshold else 0.0 for value, row, positive in rows if positive])
 
 
-def calibrate(answerer: Any, golds: Sequence[Gold]) -> float:
+def calibrate(answerer: Any, golds: Sequence[Gold], *, recognised: float = 0.0) -> float:
     """Choose the answerable threshold on ``golds``, near the one it has where they cannot tell, store it in the answerer's settings
-    and return it."""
-    near = answerer.settings.answerable_threshold
-    threshold = choose_threshold(predict(answerer, _inputs(golds)), golds, near=near)
+    and return it. ``recognised``: the share of the unanswerable that the model recognised before it learned; answers are not bought
+    with refusals, so up to :data:`MOST_ASKED` of them must be recognised still."""
+    near, share = answerer.settings.answerable_threshold, max(RECOGNISED, min(recognised, MOST_ASKED))
+    threshold = choose_threshold(predict(answerer, _inputs(golds)), golds, near=near, share=share)
     answerer.settings = answerer.settings.with_threshold(threshold)
     return threshold
 
 
-def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold], *, near: float | None = None) -> float:
-    """The threshold of highest overall F1 among those that recognise 75 % of the unanswerable and lose at most 2 points of answerable F1
+def choose_threshold(
+    predictions: Sequence[Prediction], golds: Sequence[Gold], *, near: float | None = None, share: float = RECOGNISED
+) -> float:
+    """The threshold of highest overall F1 among those that recognise a ``share`` of the unanswerable and lose at most 2 points of answerable F1
     against the best such one: overall F1 alone would often refuse everything. With one class only, the middle, as nothing can be
     learned about it.
 
@@ -341,7 +354,7 @@ def choose_threshold(predictions: Sequence[Prediction], golds: Sequence[Gold], *
     rows = sorted(zip((_effective(p) for p in predictions), positives, each, strict=True), key=lambda row: row[0])
     count, others = sum(positives), len(rows) - sum(positives)
     # Of thirty questions one alone is worth more than the two points, and more than the share asks for.
-    needed = RECOGNISED if near is None else math.floor(RECOGNISED * others) / others
+    needed = share if near is None else math.floor(share * others) / others
     most_lost = MOST_F1_LOST if near is None else max(MOST_F1_LOST, NOISE / count)
     enough = [c for c in _candidates(rows) if c[2] >= needed]
     best_f1 = max(f1 for _, f1, _ in enough)
