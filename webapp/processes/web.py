@@ -76,9 +76,8 @@ def main() -> None:
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # what is there now stays: not looking through it again and again takes a twentieth off every page
-    gc.set_threshold(
-        50_000, 20, 50
-    )  # what a page makes is freed without it; rarer looks leave fewer pages waiting for one
+    # What a page makes is freed without it; rarer looks leave fewer pages waiting for one.
+    gc.set_threshold(50_000, 20, 50)
     run_web(app, listener=socket.socket(fileno=options.socket), name=options.name, stop=stop)
 
 
