@@ -38,7 +38,7 @@ serve: .venv/.installed
 	@exec $(BIN)/errata serve
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -19,7 +19,11 @@ from sqlalchemy import func, select, update
 
 from tests.serve_process import serving
 from tests.webapp import toy_loop
+from training.artefact import MANIFEST
+from training.checkpoints import step_of
+from webapp import home
 from webapp.db import write
+from webapp.iterations import progress
 from webapp.iterations import service as iterations
 from webapp.models import DatasetLabel, Iteration, Job, Label, Process, Project, Question, Release, db, now
 from webapp.projects import settings as project_settings
@@ -175,9 +179,13 @@ def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: 
 
     with write() as session:
         iteration = iterations.start(session, project, person=None)
-    begun = select(Job.error).where(Job.id == iteration.job_id, (Job.fraction > 0.05) | Job.finished_at.is_not(None))
-    assert until(lambda: db.session.scalars(begun).all()) == [""]
+        fit = {**iteration.config["fit"], "save_every_s": 0.0}  # a checkpoint after every step
+        iteration.config = {**iteration.config, "fit": fit}
+    folder = home.absolute(iteration.path)
+    over = select(Job.error).where(Job.id == iteration.job_id, Job.finished_at.is_not(None))
+    assert until(lambda: saved_steps(folder) or db.session.scalars(over).all()) != [""]
     kill("worker")
+    reached = max(saved_steps(folder))
     forget_worker(iteration.job_id)
     ended = (
         select(Job)
@@ -187,9 +195,15 @@ def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: 
     job = until(lambda: db.session.scalar(ended))
     assert (job.state, job.error) == ("succeeded", "")
     assert job.attempt == 2
+    learned = [point["step"] for point in progress.read_log(folder) if "loss" in point and point["step"] <= reached]
+    assert len(learned) == len(set(learned))  # no step was taken twice: the training went on from its checkpoint
     assert stored() == acknowledged
     assert db.session.scalar(select(func.count()).select_from(Iteration)) == 1
     trace(db.session.scalars(select(Release).where(Release.iteration_id == iteration.id)).one(), acknowledged)
+
+
+def saved_steps(folder: Path) -> list[int]:
+    return [step_of(path) for path in (folder / "checkpoints").glob("checkpoint-*") if (path / MANIFEST).exists()]
 
 
 def trace(release: Release, acknowledged: dict[str, int]) -> None:
