@@ -11,13 +11,20 @@ from webapp.models import Project, SignIn
 pytestmark = pytest.mark.browser
 
 
-def test_without_a_network_a_decision_waits_and_is_sent_once(
-    site: Site, context: BrowserContext, project: Project
-) -> None:
+def decide_offline(site: Site, context: BrowserContext, project: Project) -> Page:
+    """The page after the first of three questions was accepted without a network."""
     add_queue(project, 3)
     page = open_annotate(site, context, project)
     go_offline(page)
     page.keyboard.press("a")
+    expect(page.locator("#outbox")).to_be_visible()
+    return page
+
+
+def test_without_a_network_a_decision_waits_and_is_sent_once(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    page = decide_offline(site, context, project)
     expect(page.locator("#outbox")).to_contain_text("1 decision not yet sent")
     expect(page.locator("#notice")).to_contain_text("Not saved")
     assert "Saved" not in page.locator("#annotate").inner_text()
@@ -120,11 +127,7 @@ def test_a_sign_in_that_ended_keeps_the_draft_and_the_decision(
 def test_what_is_kept_of_one_person_is_never_sent_by_another(
     site: Site, context: BrowserContext, project: Project
 ) -> None:
-    add_queue(project, 3)
-    page = open_annotate(site, context, project)
-    go_offline(page)
-    page.keyboard.press("a")
-    expect(page.locator("#outbox")).to_be_visible()
+    page = decide_offline(site, context, project)
     page.close()
     context.set_offline(False)
     other = open_annotate(site, context, project, name="Ben")

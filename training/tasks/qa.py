@@ -6,13 +6,13 @@ The prompt puts the context first, then the question, then the answer, so that o
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from training import answerability, metrics
 from training.answerability import Seen, Weights
+from training.answerers.settings import Settings
 from training.bootstrap import Interval, interval_of
 from training.lessons import Lessons, Material
 from training.types import Example, FitConfig, Gold, Input, Prediction, Reading, Report, Target
@@ -45,7 +45,6 @@ NOISE = 1.5
 LIKENESS_ROWS = 500
 """Labelled rows that the worth of likeness is learned from: more would not change it, and each is read once."""
 READ_AT_ONCE = 32
-SEEN = (attrgetter("similarities"), attrgetter("scores"), attrgetter("answerable"))
 
 LABELLED = frozenset({"accept", "correct", "negative"})
 """Kinds of examples that come from a person's judgement of one passage."""
@@ -166,9 +165,10 @@ def fit(
     )  # fmt: skip
     if validation:
         report(1.0, "Calibrating what counts as answerable")
-        calibrate(answerer, validation, recognised=recognised)
+        alone = predict(answerer, _inputs(validation))
+        answerer.settings = _calibrated(answerer.settings, alone, validation, recognised=recognised)
         if untrained is not None:
-            log(_judge_by_similarity(answerer, untrained, validation, recognised=recognised))
+            log(_judge_by_similarity(answerer, untrained, alone, validation, recognised=recognised))
     return answerer
 
 
@@ -179,20 +179,23 @@ def _recognised(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> flo
 
 
 def _judge_by_similarity(
-    answerer: Any, untrained: Seen, validation: Sequence[Gold], *, recognised: float
+    answerer: Any, untrained: Seen, alone: Sequence[Prediction], validation: Sequence[Gold], *, recognised: float
 ) -> dict[str, float]:
-    """Let the likeness of question and passage count beside the reader's own odds, where the labels show that it should."""
-    golds = [gold for gold in validation if not gold.is_rehearsal]
-    seen = _seen(answerer, _inputs(golds), [gold.answerable for gold in golds])
+    """Let the likeness of question and passage count beside the reader's own odds, unless the labels speak against it. ``alone``: what
+    the trained reader says to ``validation`` by itself."""
+    alike = similarities(answerer, _inputs(validation), alone)
+    labelled = [i for i, gold in enumerate(validation) if not gold.is_rehearsal]
+    seen = _seen(
+        [alone[i] for i in labelled], [alike[i] for i in labelled], [validation[i].answerable for i in labelled]
+    )
     weights = answerability.learn(untrained, seen, identity=answerer.similarity.identity)
     if weights is None:
         return {"similarity_weight": 0.0}
-    alone = predict(answerer, _inputs(validation))
     weights = replace(weights, threshold_alone=answerer.settings.answerable_threshold)
-    answerer.settings = replace(answerer.settings, answerability=weights)
-    near = _same_refusals(alone, predict(answerer, _inputs(validation)), validation)
-    answerer.settings = answerer.settings.with_threshold(near)
-    calibrate(answerer, validation, recognised=recognised)
+    weighed = [_weigh(one, near, weights) for one, near in zip(alone, alike, strict=True)]
+    near = _same_refusals([decide(one, weights.threshold_alone) for one in alone], weighed, validation)
+    settings = replace(answerer.settings, answerability=weights, answerable_threshold=near)
+    answerer.settings = _calibrated(settings, weighed, validation, recognised=recognised)
     return {"similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high}
 
 
@@ -208,22 +211,22 @@ def _seen_in_training(answerer: Any, train: Sequence[Example], report: Report) -
     labelled = [row for row in train if row.kind in LABELLED and row.weight > 0]
     rows = labelled if len(labelled) <= LIKENESS_ROWS else Random(0).sample(labelled, LIKENESS_ROWS)
     inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(rows)]
-    parts = []
+    predictions: list[Prediction] = []
+    alike: list[float | None] = []
     for first in range(0, len(rows), READ_AT_ONCE):
         report(0.0, f"Asking the model before training: {first} of {len(rows)}")
-        part = slice(first, first + READ_AT_ONCE)
-        parts.append(_seen(answerer, inputs[part], [row.target.answerable for row in rows[part]]))
-    return Seen(*([value for part in parts for value in column(part)] for column in SEEN))
+        part = inputs[first : first + READ_AT_ONCE]
+        said = predict(answerer, part)
+        predictions += said
+        alike += similarities(answerer, part, said)
+    return _seen(predictions, alike, [row.target.answerable for row in rows])
 
 
-def _seen(answerer: Any, inputs: Sequence[Input], answerable: Sequence[bool]) -> Seen:
+def _seen(predictions: Sequence[Prediction], alike: Sequence[float | None], answerable: Sequence[bool]) -> Seen:
     """What the similarity's worth is learned from; a question nothing was read for is left out."""
-    predictions = predict(answerer, inputs)
-    alike = similarities(answerer, inputs, predictions)
-    kept = [i for i, near in enumerate(alike) if near is not None]
-    return Seen(
-        [alike[i] or 0.0 for i in kept], [predictions[i].answerable_score for i in kept], [answerable[i] for i in kept]
-    )
+    rows = zip(predictions, alike, answerable, strict=True)
+    kept = [(near, one.answerable_score, is_one) for one, near, is_one in rows if near is not None]
+    return Seen([near for near, _, _ in kept], [score for _, score, _ in kept], [is_one for _, _, is_one in kept])
 
 
 def _validate(answerer: Any, validation: Sequence[Gold]) -> dict[str, float]:
@@ -327,14 +330,22 @@ def _answerable_f1_at(
     return metrics.mean([row["span_f1"] if value >= threshold else 0.0 for value, row, positive in rows if positive])
 
 
-def calibrate(answerer: Any, golds: Sequence[Gold], *, recognised: float = 0.0) -> float:
+def calibrate(answerer: Any, golds: Sequence[Gold]) -> float:
     """Choose the answerable threshold on ``golds``, near the one it has where they cannot tell, store it in the answerer's settings
-    and return it. ``recognised``: the share of the unanswerable that the model recognised before it learned; answers are not bought
-    with refusals, so up to :data:`MOST_ASKED` of them must be recognised still."""
-    near, share = answerer.settings.answerable_threshold, max(RECOGNISED, min(recognised, MOST_ASKED))
-    threshold = choose_threshold(predict(answerer, _inputs(golds)), golds, near=near, share=share)
-    answerer.settings = answerer.settings.with_threshold(threshold)
-    return threshold
+    and return it."""
+    answerer.settings = _calibrated(answerer.settings, predict(answerer, _inputs(golds)), golds, recognised=0.0)
+    return float(answerer.settings.answerable_threshold)
+
+
+def _calibrated(
+    settings: Settings, predictions: Sequence[Prediction], golds: Sequence[Gold], *, recognised: float
+) -> Settings:
+    """``settings`` with the threshold that ``predictions`` on ``golds`` ask for. ``recognised``: the share of the unanswerable that the
+    model recognised before it learned; answers are not bought with refusals, so up to :data:`MOST_ASKED` of them must be recognised still."""
+    share = max(RECOGNISED, min(recognised, MOST_ASKED))
+    return settings.with_threshold(
+        choose_threshold(predictions, golds, near=settings.answerable_threshold, share=share)
+    )
 
 
 def choose_threshold(
