@@ -1,7 +1,7 @@
 """What an average of a run's weights is worth, against its last state, and mixed with the base's weights.
 
     python benchmarks/averaging.py --labels FILE [--label-rows split=train] [--test FILE] [--test-rows split=dev] [--count 128] [--seeds 0 1]
-        [--learning-rate 2.5e-4] [--base reader] [--threads 1] [--json]
+        [--learning-rate 2.5e-4] [--shares 0.65 0.8] [--base reader] [--threads 1] [--json]
 
 Gold rows play the annotator, as in ``learning_curve.py``. One run of each seed, without validation; every state is then measured on
 the test rows, so nothing is chosen here. Without ``--test`` the first 220 of the shuffled rows are the test. The last line is JSON.
@@ -24,6 +24,7 @@ from benchmarks.curve_figures import FIGURES
 from benchmarks.learning_curve import Row, load, measure, quiet, read_rows, to_example, to_gold
 from training import averaging, checkpoints
 from training.fit import fit
+from training.judge import Judge
 from training.types import FitConfig
 
 TEST_ROWS = 220
@@ -62,8 +63,8 @@ def states(
             last.update(averaging.copy_of(answerer.model))
 
     with tempfile.TemporaryDirectory() as folder:
-        fit(answerer, examples, measure=look, folder=Path(folder), config=config, report=quiet, log=note)
-    shares = sorted({averaging.SHARE, *averaging.OTHER_SHARES})
+        fit(answerer, examples, judge=Judge(look), folder=Path(folder), config=config, report=quiet, log=note)
+    shares = sorted({*averaging.SHARES, *options.shares})
     mixed = {f"average, {share:.0%} of the base": averaging.mixture(start, average, share) for share in shares}
     return {"last state": last, **mixed}
 
@@ -77,6 +78,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=128, help="labels to train on")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--learning-rate", type=float, help="the project's own rule if not given")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[], help="more shares of the base to mix in, from 0 to 1"
+    )
     parser.add_argument("--base", default="reader")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print only the last line")

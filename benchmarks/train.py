@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from training.answerers import load_answerer
 from training.fit import fit
 from training.generator.rows import golds, rehearsal
+from training.judge import Judge
 from training.recipes.levels import labels
 from training.safety import resolve_base
 from training.tasks import get_task, qa
@@ -88,7 +89,7 @@ def train_ours(
         done = fit(
             answerer,
             examples,
-            measure=curve.measure,
+            judge=Judge(curve.measure),
             folder=Path(folder),
             config=config,
             report=lambda *_: None,

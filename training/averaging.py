@@ -5,12 +5,12 @@ One state of a short training on few rows is a matter of luck. The average of se
 "Robust fine-tuning of zero-shot models"). Neither makes an answer slower.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import checkpoints
+from training.judge import Judge
 
 if TYPE_CHECKING:
     import torch
@@ -21,9 +21,9 @@ BEGIN = 0.25
 """States of the run's first quarter are far from where it goes and are left out of the average."""
 
 SHARE = 0.25
-"""How much of the weights before training the usual mixture holds."""
+"""How much of the weights before training the usual mixture holds at the least; more, where the model before knew more of the labels."""
 
-OTHER_SHARES = (0.0, 0.5)
+SHARES = (0.0, SHARE, 0.5)
 
 
 @dataclass
@@ -65,30 +65,34 @@ def copy_of(model: Any) -> Weights:
     return {name: value.detach().clone() for name, value in checkpoints.trained_parameters(model).items()}
 
 
-def choose(
-    model: Any, start: Weights, average: Average, *, single: float, measure: Callable[[], tuple[float, float]]
-) -> Chosen:
-    """Leave in ``model`` the average of the run mixed with :data:`SHARE` of ``start``, or what beats that by more than luck.
+def usual_share(known: float) -> float:
+    """The usual mixture's share of the weights before training, for a model that answers the fraction ``known`` of the labels right untaught."""
+    return max(SHARE, min(known, 1.0))
 
-    Rivals are the average alone, the average with half of ``start``, and the model's present weights, which have the selection score
-    ``single`` as the best of many states. ``measure()`` gives the score of the weights in ``model`` (higher is better) and what a few
-    lucky questions are worth in it. With fewer than two states in the average the present weights stay.
+
+def choose(model: Any, start: Weights, average: Average, judge: Judge) -> Chosen:
+    """Leave in ``model`` the average of the run mixed with the :func:`usual_share` of ``start``, or what surely beats that.
+
+    Rivals are the mixtures of :data:`SHARES` and the model's present weights, the best single state. One is taken where the validation
+    interval of its gain over the usual mixture lies above zero, of several the one that gains most: thirty questions seldom tell such
+    states apart, and the best of several by chance is not the best. With fewer than two states in the average the present weights stay.
     """
     if average.count < 2:
         return Chosen(1, 0.0)
-    present = copy_of(model)
-    best, kept = Chosen(average.count, SHARE), mixture(start, average, SHARE)
+    usual = usual_share(judge.known)
+    single = copy_of(model)
+    best, kept, most = Chosen(average.count, usual), mixture(start, average, usual), 0.0
     checkpoints.put_weights(model, kept)
-    score, luck = measure()
-    to_beat = score + luck
-    for share in OTHER_SHARES:
-        weights = mixture(start, average, share)
+    gain_over_usual = judge.gain_since_now()
+    if gain_over_usual is None:
+        return best
+    rivals = [Chosen(1, 0.0), *(Chosen(average.count, share) for share in SHARES if share != usual)]
+    for chosen in rivals:
+        weights = single if chosen.averaged == 1 else mixture(start, average, chosen.base_share)
         checkpoints.put_weights(model, weights)
-        found = measure()[0]
-        if found > to_beat:
-            best, kept, to_beat = Chosen(average.count, share), weights, found
-    if single > to_beat:
-        best, kept = Chosen(1, 0.0), present
+        gain = gain_over_usual()
+        if gain.low > 0 and gain.difference > most:
+            best, kept, most = chosen, weights, gain.difference
     checkpoints.put_weights(model, kept)
     return best
 

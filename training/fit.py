@@ -14,6 +14,7 @@ from training import artefact, averaging, checkpoints
 from training.answerers.adapter import add_lora
 from training.answerers.rows import Row
 from training.answerers.spans import fixed_answers
+from training.judge import Judge
 from training.plan import fingerprint, plan_steps
 from training.trainer import Progress, Run, build_trainer
 from training.types import Example, FitConfig, Report, TrainingError
@@ -42,7 +43,7 @@ def fit(
     answerer: Any,
     train: Sequence[Example],
     *,
-    measure: Callable[[], dict[str, float]] | None,
+    judge: Judge | None,
     folder: Path,
     config: FitConfig,
     report: Report,
@@ -50,8 +51,7 @@ def fit(
 ) -> Fitted:
     """Train ``answerer`` in place on ``train``, resuming from ``folder`` if an earlier run with the same rows stopped there.
 
-    ``measure()`` scores the answerer on validation data; its ``selection`` (higher is better) decides which weights are kept, and its
-    ``luck`` (0 if not given) is what a few questions answered by luck are worth in that.
+    ``judge`` decides which weights are kept (without one the last), see :mod:`training.averaging`.
     ``log`` gets curve points: ``{step, fraction, loss, perplexity, learning_rate}`` and ``{step, fraction, validation_...}``;
     after a resume the points since the checkpoint come again. ``report`` may raise ``Cancelled``.
 
@@ -63,7 +63,7 @@ def fit(
     rows = _encode(answerer, train)
     folder.mkdir(parents=True, exist_ok=True)
     steps = plan_steps([row.tokens for row in rows], config)
-    run = Run(answerer, rows, steps, folder, config, fingerprint(rows, config), measure, report, log)
+    run = Run(answerer, rows, steps, folder, config, fingerprint(rows, config), judge, report, log)
     with _full_disk_in_words():
         chosen = _train(run)
     return Fitted(
@@ -138,7 +138,7 @@ def _train(run: Run) -> averaging.Chosen | None:
     rate = learning_rate(run.answerer, run.config)
     torch.manual_seed(run.config.seed)
     model = _trainable(run)
-    start = averaging.copy_of(model) if run.measure else {}
+    start = averaging.copy_of(model) if run.judge else {}
     trainer = build_trainer(model, run, learning_rate=rate)
     checkpoint = checkpoints.newest(run.folder, fingerprint=run.fingerprint, tell=lambda text: run.report(0.0, text))
     if checkpoint is None:
@@ -204,18 +204,12 @@ def _restore_progress(run: Run, checkpoint: Path) -> None:
 def _keep_best(model: Any, run: Run, start: averaging.Weights) -> averaging.Chosen | None:
     """The best single state, or an average that validation finds at least as good."""
     best = run.progress.best_step
-    if best is None or run.measure is None:
+    if best is None or run.judge is None:
         return None
     if best != len(run):
         artefact.verify(run.folder / f"best-{best}", kind=checkpoints.BEST_KIND)
         checkpoints.load_weights(model, run.folder / f"best-{best}" / checkpoints.WEIGHTS)
     run.report(1.0, "Comparing averages of the weights")
-    measure = run.measure
-
-    def judge() -> tuple[float, float]:
-        scores = measure()
-        return scores["selection"], scores.get("luck", 0.0)
-
-    chosen = averaging.choose(model, start, run.average, single=run.progress.best_selection, measure=judge)
+    chosen = averaging.choose(model, start, run.average, run.judge)
     run.log({"step": len(run), "fraction": 1.0, "averaged": chosen.averaged, "base_share": chosen.base_share})
     return chosen

@@ -17,12 +17,14 @@ WARM_UP_EPOCHS = 1.0
 class Lessons:
     """The switches of one run, saved with it. ``variations`` is how many other ways to ask are added for each labelled question.
 
+    ``passed_over``: for each labelled answer so many of the passages that were shown and do not hold it are learned as not answering it.
     ``similarity``: the likeness of text and passage may count when "answerable" is judged (:mod:`training.answerability`).
     ``only_warm_up``: practice on the corpus and starting data are all there is to learn from; labelled rows are left alone.
     """
 
     rehearsal: bool = True
     variations: int = 0
+    passed_over: int = 0
     rejects: bool = False
     preferences: str = "off"
     warm_up: bool = False
@@ -32,10 +34,11 @@ class Lessons:
 
 @dataclass(frozen=True)
 class Material:
-    """What the switches draw on: answers that were called wrong (weight below zero), corrections beside what they replaced, and
-    passages of the corpus without any label."""
+    """What the switches draw on: answers that were called wrong (weight below zero), questions with passages that were passed over,
+    corrections beside what they replaced, and passages of the corpus without any label."""
 
     rejects: tuple[Example, ...] = ()
+    passed_over: tuple[Example, ...] = ()
     preferences: tuple[Preference, ...] = ()
     passages: tuple[str, ...] = ()
 
@@ -43,7 +46,7 @@ class Material:
 def learning_rows(
     train: Sequence[Example], lessons: Lessons, material: Material = Material(), *, seed: int = 0
 ) -> list[Example]:
-    """The supervised pass's rows: ``train``, with or without starting data, its variations, and the rejected answers.
+    """The supervised pass's rows: ``train``, with or without starting data, its variations, passages passed over and rejected answers.
 
     A variation repeats a labelled row with the question asked another way: only where the round trip through
     :func:`training.variations.canonical` shows that it asks the same. The same arguments give the same rows.
@@ -55,6 +58,7 @@ def learning_rows(
         if example.kind != "rehearsal" and lessons.variations
         for text in variations(example.text, lessons.variations, seed=seed)
     ]
+    rows += list(material.passed_over) if lessons.passed_over else []
     return rows + (list(material.rejects) if lessons.rejects else [])
 
 

@@ -1,27 +1,17 @@
 """The stages of one iteration's learning, whichever are switched on: practice on the corpus, the labels, the preferences."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from training.bootstrap import Interval
 from training.fit import LEAST_LABELS, check_examples, fit, learning_rate
+from training.judge import Judge
 from training.lessons import WARM_UP_EPOCHS, Lessons, Material, count_rows, learning_rows, practice_rows
 from training.preferences import LEAST_PAIRS, can_prefer, prefer, usable_pairs
 from training.types import Example, FitConfig, Report, TrainingError
 
 Log = Callable[[dict[str, float]], None]
-
-
-@dataclass(frozen=True)
-class Judge:
-    """How a task tells whether a pass helped: ``measure`` scores the answerer as it is (``selection`` decides which weights are
-    kept), ``predict`` answers the validation questions, ``gain`` compares two such sets of answers. None of it sees test data."""
-
-    measure: Callable[[], dict[str, float]]
-    predict: Callable[[], Any]
-    gain: Callable[[Any, Any], Interval]
 
 
 def learn(
@@ -62,12 +52,12 @@ def learn(
     log({"step": 0, "fraction": 0.0, **{f"rows_{kind}": n for kind, n in count_rows([*rows, *practice]).items()}})
     if practice:
         fit(
-            answerer, practice, measure=None, folder=folder / "warm-up", config=replace(config, epochs=WARM_UP_EPOCHS),
+            answerer, practice, judge=None, folder=folder / "warm-up", config=replace(config, epochs=WARM_UP_EPOCHS),
             report=_part(report, 0.0, begin, "Warm-up: "), log=lambda _: None,
         )  # fmt: skip
     rate = learning_rate(answerer, config)
     fitted = fit(
-        answerer, rows, measure=judge.measure if judge else None, folder=folder, config=config,
+        answerer, rows, judge=judge, folder=folder, config=config,
         report=_part(report, begin, end), log=log,
     )  # fmt: skip
     if has_preferences:
@@ -98,7 +88,7 @@ def _practise(
     log({"step": 0, "fraction": 0.0, **{f"rows_{kind}": n for kind, n in count_rows([*practice, *rehearsal]).items()}})
     fixed_answers = answerer.settings.fixed_answers
     fit(
-        answerer, [*practice, *rehearsal], measure=judge.measure if judge else None, folder=folder,
+        answerer, [*practice, *rehearsal], judge=judge, folder=folder,
         config=replace(config, epochs=WARM_UP_EPOCHS), report=report, log=log,
     )  # fmt: skip
     answerer.settings = replace(answerer.settings, fixed_answers=fixed_answers)
@@ -113,13 +103,13 @@ def _prefer_if_better(
 ) -> dict[str, float]:
     """Keep the preference pass only where the validation interval of its gain lies above zero."""
     pairs = usable_pairs(answerer, material.preferences) if can_prefer(answerer) else []
-    if judge is None or len(pairs) < LEAST_PAIRS:
+    gain_since = judge.gain_since_now() if judge is not None and len(pairs) >= LEAST_PAIRS else None
+    if gain_since is None:
         report(1.0, _why_not(answerer, judge, len(pairs)))
         return {"pairs": float(len(pairs)), "kept": 0.0}
     model = answerer.model
-    before = judge.predict()
     prefer(answerer, pairs, rate=rate, config=config, report=_part(report, 0.0, 0.9))
-    gain = judge.gain(before, judge.predict())
+    gain = gain_since()
     is_kept = gain.low > 0
     if not is_kept:
         answerer.model = model

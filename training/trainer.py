@@ -12,6 +12,7 @@ from typing import Any
 from training import artefact, checkpoints
 from training.answerers.rows import Row, use_bfloat16
 from training.averaging import BEGIN, Average
+from training.judge import Judge
 from training.types import FitConfig, Report, TrainingError
 
 SAVING_SHARE = 20
@@ -37,7 +38,7 @@ class Run:
     folder: Path
     config: FitConfig
     fingerprint: str
-    measure: Callable[[], dict[str, float]] | None
+    judge: Judge | None
     report: Report
     log: Callable[[dict[str, float]], None]
     progress: Progress = field(default_factory=Progress)
@@ -161,7 +162,7 @@ def _callback(trainer: Any, run: Run) -> Any:
             del args
             step = state.global_step
             run.report(step / total, f"Step {step} of {total}")
-            if run.measure is not None and step in points:
+            if run.judge is not None and step in points:
                 _evaluate(trainer.model, run, step)
             every = run.config.save_every_s
             wait = max(every, SAVING_SHARE * clock["cost"]) if every else 0.0
@@ -187,11 +188,10 @@ def _callback(trainer: Any, run: Run) -> Any:
 
 
 def _evaluate(model: Any, run: Run, step: int) -> None:
-    if run.measure is None:
+    if run.judge is None:
         return
-    scores = dict(run.measure())
+    scores = dict(run.judge.measure())
     selection = scores.pop("selection")
-    scores.pop("luck", None)
     run.log({"step": step, "fraction": step / len(run), **scores})
     if step > round(BEGIN * len(run)):
         run.average.add(model)

@@ -8,7 +8,9 @@ import toys
 
 from training import averaging
 from training.answerers import load_answerer
+from training.bootstrap import Interval
 from training.fit import Fitted, fit
+from training.judge import Judge
 from training.tasks import get_task
 from training.types import Cancelled, FitConfig
 
@@ -18,27 +20,48 @@ SINGLE = [0.1, 0.9, 0.3, 0.2]
 
 
 class Measure:
-    """Gives the selections one by one, and remembers the weights it was asked about."""
+    """Gives the selections one by one, and remembers the weights it was asked about; an answer to the validation questions is the
+    number of the asking, and ``gains`` are those of the rivals over the usual mixture, each with its lower bound."""
 
-    def __init__(self, answerer: Any, selections: list[float]) -> None:
-        self.answerer, self.selections, self.seen = answerer, list(selections), []
+    def __init__(self, answerer: Any, gains: list[tuple[float, float]], selections: list[float]) -> None:
+        self.answerer, self.gains, self.selections = answerer, gains, list(selections)
+        self.seen: list[dict[str, Any]] = []
+        self.asked: list[dict[str, Any]] = []
 
-    def __call__(self) -> dict[str, float]:
+    def measure(self) -> dict[str, float]:
         self.seen.append(averaging.copy_of(self.answerer.model))
-        return {"validation_f1": 0.0, "selection": self.selections.pop(0), "luck": 0.05}
+        return {"validation_f1": 0.0, "selection": self.selections.pop(0)}
+
+    def predict(self) -> int:
+        self.asked.append(averaging.copy_of(self.answerer.model))
+        return len(self.asked)
+
+    def gain(self, before: int, after: int) -> Interval:
+        assert before == 1
+        difference, low = self.gains[after - 2]
+        return Interval(difference, low, 2 * difference - low, 30)
 
 
-def train(base: Path, folder: Path, selections: list[float], *, stop_at: float = 2.0) -> tuple[Measure, Fitted, Any]:
+def train(
+    base: Path,
+    folder: Path,
+    gains: list[tuple[float, float]],
+    *,
+    selections: list[float] = SINGLE,
+    stop_at: float = 2.0,
+    known: float = 0.0,
+) -> tuple[Measure, Fitted, Any]:
     answerer = load_answerer(base, QA)
     start = averaging.copy_of(answerer.model)
-    measure = Measure(answerer, selections)
+    measure = Measure(answerer, gains, selections)
+    judge = Judge(measure.measure, measure.predict, measure.gain, known)
 
     def report(fraction: float, message: str) -> None:
         if fraction >= stop_at and message.startswith("Step"):
             raise Cancelled
 
     done = fit(
-        answerer, toys.toy_examples(40), measure=measure, folder=folder, config=CONFIG, report=report, log=lambda _: None
+        answerer, toys.toy_examples(40), judge=judge, folder=folder, config=CONFIG, report=report, log=lambda _: None
     )  # fmt: skip
     return measure, done, start
 
@@ -57,34 +80,57 @@ def mixed(measure: Measure, start: dict[str, Any], share: float) -> dict[str, An
     return {name: (1 - share) * mean[name] + share * start[name] for name in mean}
 
 
+NO, MAYBE, SURE, SURER = (-0.1, -0.2), (0.4, -0.01), (0.05, 0.01), (0.06, 0.01)
+
+
 @pytest.mark.parametrize(
-    ("scores", "share"),
+    ("gains", "share"),
     [
-        ([0.89, 0.90, 0.91], 0.25),  # what two or three questions are worth decides nothing
-        ([0.80, 0.95, 0.50], 0.0),
-        ([0.80, 0.50, 0.95], 0.5),
+        ([NO, MAYBE, MAYBE], 0.25),  # what may be chance decides nothing
+        ([NO, SURE, MAYBE], 0.0),
+        ([NO, SURE, SURER], 0.5),
     ],
 )
 def test_the_late_states_are_averaged_and_mixed_with_the_model_before(
-    scores: list[float], share: float, tiny_span: Path, tmp_path: Path
+    gains: list[tuple[float, float]], share: float, tiny_span: Path, tmp_path: Path
 ) -> None:
-    measure, done, start = train(tiny_span, tmp_path, [*SINGLE, *scores])
+    measure, done, start = train(tiny_span, tmp_path, gains)
     assert done.chosen == averaging.Chosen(3, share)
     assert difference(averaging.copy_of(measure.answerer.model), mixed(measure, start, share)) < 1e-6
+    assert difference(measure.asked[0], mixed(measure, start, 0.25)) < 1e-6
     assert difference(mixed(measure, start, share), measure.seen[1]) > 1e-5
 
 
-def test_the_best_single_state_stays_where_it_leads_by_more_than_luck(tiny_span: Path, tmp_path: Path) -> None:
-    measure, done, _ = train(tiny_span, tmp_path, [*SINGLE, 0.84, 0.7, 0.6])
+def test_the_more_a_model_knew_before_the_more_of_it_is_kept(tiny_span: Path, tmp_path: Path) -> None:
+    measure, done, start = train(tiny_span, tmp_path / "much", [MAYBE] * 4, known=0.7)
+    assert done.chosen == averaging.Chosen(3, 0.7)
+    assert difference(averaging.copy_of(measure.answerer.model), mixed(measure, start, 0.7)) < 1e-6
+    _, done, _ = train(tiny_span, tmp_path / "beaten", [NO, NO, SURE, NO], known=0.7)
+    assert done.chosen == averaging.Chosen(3, 0.25)
+    _, done, _ = train(tiny_span, tmp_path / "little", [MAYBE] * 3, known=0.1)
+    assert done.chosen == averaging.Chosen(3, 0.25)
+
+
+def test_the_best_single_state_stays_where_it_is_surely_better(tiny_span: Path, tmp_path: Path) -> None:
+    measure, done, _ = train(tiny_span, tmp_path, [SURE, NO, MAYBE])
     assert done.chosen == averaging.Chosen(1, 0.0)
     assert difference(averaging.copy_of(measure.answerer.model), measure.seen[1]) == 0
 
 
-def test_a_resumed_run_averages_what_was_before_the_stop_too(tiny_span: Path, tmp_path: Path) -> None:
-    whole, _, _ = train(tiny_span, tmp_path / "whole", [*SINGLE, 0.95, 0.5, 0.5])
-    with pytest.raises(Cancelled):
-        train(tiny_span, tmp_path / "stopped", SINGLE, stop_at=0.8)
-    measure, done, _ = train(tiny_span, tmp_path / "stopped", [0.2, 0.95, 0.5, 0.5])
+def test_without_a_way_to_compare_the_usual_mixture_is_kept(tiny_span: Path, tmp_path: Path) -> None:
+    answerer = load_answerer(tiny_span, QA)
+    judge = Judge(lambda: {"selection": 0.0})
+    done = fit(
+        answerer, toys.toy_examples(40), judge=judge, folder=tmp_path, config=CONFIG, report=lambda *_: None, log=lambda _: None
+    )  # fmt: skip
     assert done.chosen == averaging.Chosen(3, 0.25)
-    assert len(measure.seen) == 4  # the last measurement and three mixtures: the others were not made again
+
+
+def test_a_resumed_run_averages_what_was_before_the_stop_too(tiny_span: Path, tmp_path: Path) -> None:
+    whole, _, _ = train(tiny_span, tmp_path / "whole", [NO] * 3)
+    with pytest.raises(Cancelled):
+        train(tiny_span, tmp_path / "stopped", [], stop_at=0.8)
+    measure, done, _ = train(tiny_span, tmp_path / "stopped", [NO] * 3, selections=[0.2])
+    assert done.chosen == averaging.Chosen(3, 0.25)
+    assert len(measure.seen) == 1  # the last measurement: the others were not made again
     assert difference(averaging.copy_of(measure.answerer.model), averaging.copy_of(whole.answerer.model)) < 1e-6

@@ -49,11 +49,20 @@ def test_its_restaurants_are_nobody_elses():
     assert {split_of(word) for word in titles - common} == {"demo"}
 
 
+def _share_of_new(questions):
+    new = [text for text in questions if re.search(r"\b(park|parking|cars?|pay|payment|bill)\b", text, re.IGNORECASE)]
+    return len(new) / len(questions)
+
+
 def test_its_queue_asks_much_of_what_the_starter_never_practised():
     questions = [row["question"] for row in _rows("questions.jsonl")]
     assert len({question.casefold() for question in questions}) == len(questions) >= 200
-    new = [text for text in questions if re.search(r"\b(park|parking|cars?|pay|payment|bill)\b", text, re.IGNORECASE)]
-    assert len(new) / len(questions) >= 0.35
+    assert _share_of_new(questions) >= 0.35
+
+
+def test_its_gold_asks_about_as_much_of_that_as_its_queue():
+    gold = [row["question"] for row in _rows("gold.jsonl")]
+    assert abs(_share_of_new(gold) - _share_of_new([row["question"] for row in _rows("questions.jsonl")])) <= 0.1
 
 
 def test_its_gold_answers_stand_where_they_say():

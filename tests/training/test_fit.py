@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 import toys
 
 from training.answerers import load_answerer
+from training.bootstrap import Interval
 from training.fit import Fitted, fit
+from training.judge import Judge
 from training.tasks import get_task
 from training.types import Cancelled, Example, FitConfig, Target, TrainingError
 
@@ -28,6 +31,10 @@ def run(
             module.p = 0.1
     messages: list[str] = []
     selections = iter([0.1, 0.9, 0.3, 0.2, *[0.0] * 20])
+    asked = count()
+
+    def gain(_usual: int, rival: int) -> Interval:
+        return Interval(0.1, 0.05 if rival == 1 else -0.05, 0.15, 30)  # the single state, asked first, is surely better
 
     def report(fraction: float, message: str) -> None:
         messages.append(message)
@@ -38,7 +45,7 @@ def run(
         done = fit(
             answerer,
             toys.toy_examples(40),
-            measure=lambda: {"validation_f1": 0.0, "selection": next(selections)},
+            judge=Judge(lambda: {"validation_f1": 0.0, "selection": next(selections)}, lambda: next(asked), gain),
             folder=folder,
             config=config,
             report=report,
@@ -146,7 +153,7 @@ def test_a_diverging_loss_is_a_sentence(tiny_span: Path, tmp_path: Path) -> None
         fit(
             answerer,
             toys.toy_examples(20),
-            measure=None,
+            judge=None,
             folder=tmp_path,
             config=CONFIG,
             report=lambda *_: None,

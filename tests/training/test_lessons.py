@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 import toys
 
+from training import stages
 from training.answerers import load_answerer
 from training.bootstrap import Interval
+from training.judge import Judge
 from training.lessons import Lessons, Material, count_rows, learning_rows, practice_rows
 from training.preferences import LEAST_PAIRS, prefer, usable_pairs
-from training.stages import Judge, learn
+from training.stages import learn
 from training.tasks import get_task, qa
-from training.types import Example, FitConfig, Gold, Prediction, Preference, Target, TrainingError
+from training.types import Example, FitConfig, Gold, Prediction, Preference, Reading, Target, TrainingError
 from training.variations import canonical
 
 QA = get_task("qa")
@@ -21,6 +23,7 @@ CONFIG = FitConfig(epochs=0.5, learning_rate=1e-3, batch_tokens=512, evaluations
 LABELLED = [Example("Where does Anna live ?", "Anna lives in Rome .", Target("Rome", start=14), 0.5, "correct", 7)]
 OLD = [Example("What does Boris work as ?", "Boris works as a pilot .", Target("pilot"), kind="rehearsal")]
 REJECT = Example("Where does Anna live ?", "Anna lives in Rome .", Target("Anna"), -0.1, "reject", 8)
+PASSED_OVER = (Example("Where does Anna live ?", "Olga lives in Oslo .", Target("", False), 0.5, "passed_over", 7),)
 CORPUS = tuple(
     f"{name} lives near the old harbour of {city}. The old harbour of {city} is known to every sailor." for name, city in
     zip(toys.NAMES, toys.CITIES * 2, strict=False)
@@ -30,13 +33,14 @@ UNSURE = Interval(0.2, -0.01, 0.4, 10)
 
 
 def kinds(lessons: Lessons) -> dict[str, int]:
-    return count_rows(learning_rows([*LABELLED, *OLD], lessons, Material(rejects=(REJECT,))))
+    return count_rows(learning_rows([*LABELLED, *OLD], lessons, Material(rejects=(REJECT,), passed_over=PASSED_OVER)))
 
 
 def test_each_switch_gives_or_takes_its_rows() -> None:
     assert kinds(Lessons()) == {"correct": 1, "rehearsal": 1}
     assert kinds(Lessons(rehearsal=False)) == {"correct": 1}
     assert kinds(Lessons(variations=2)) == {"correct": 1, "rehearsal": 1, "variation": 2}
+    assert kinds(Lessons(passed_over=1)) == {"correct": 1, "passed_over": 1, "rehearsal": 1}
     assert kinds(Lessons(rejects=True)) == {"correct": 1, "rehearsal": 1, "reject": 1}
 
 
@@ -249,3 +253,26 @@ def test_unanswerable_validation_questions_set_the_threshold_and_nothing_else_do
     refused = [Gold("b", "What does Anna own ?", ("Anna lives in Rome .",), ())]
     assert qa.calibrate(answerer, answered) == 0.5
     assert qa.calibrate(answerer, answered + refused) != 0.5
+
+
+def test_what_a_model_knew_before_is_asked_of_labelled_answers_alone(
+    answerer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answerer, "read", lambda pairs: [Reading("Rome", 0.9, -0.1) for _ in pairs])
+    judges: list[Judge] = []
+    monkeypatch.setattr(stages, "learn", lambda *_, judge, **__: judges.append(judge))
+    wrong = Example("Where does Olga live ?", "Olga lives in Oslo .", Target("Oslo"), kind="accept")
+    refused = Example("Who is Anna ?", "Anna lives in Rome .", Target("", False), kind="negative")
+    golds = [Gold("1", "Where does Boris live ?", ("Boris lives in Rome .",), ("Rome",))]
+
+    def known(*train: Example, lessons: Lessons = Lessons()) -> float:
+        QA.fit(
+            answerer, train, golds, folder=tmp_path, config=CONFIG, report=lambda *_: None, log=lambda _: None, lessons=lessons
+        )  # fmt: skip
+        return judges[-1].known
+
+    assert known(*LABELLED, wrong, refused) == 0.5
+    assert known(*LABELLED, refused) == 1.0
+    assert known(refused) == 0.0
+    assert known(*LABELLED, wrong, *OLD) == 0.0  # starting data keeps what it knew
+    assert known(*LABELLED, wrong, *OLD, lessons=Lessons(rehearsal=False)) == 0.5

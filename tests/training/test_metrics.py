@@ -1,5 +1,7 @@
 """Metrics against the published definitions."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,6 +176,14 @@ def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> 
     ]
     assert qa.choose_threshold(predictions, golds, near=0.4) == pytest.approx(0.4, abs=0.11)
     assert qa.choose_threshold(predictions, golds) > 0.9
+
+
+def test_starting_data_judges_only_where_a_project_has_too_few_questions_of_its_own() -> None:
+    enough = [gold("right"), gold()] * qa.LEAST_OWN
+    starting = [dataclasses.replace(gold(), is_rehearsal=True)] * 20
+    assert qa._judging([*enough, *starting]) == enough
+    assert qa._judging([*enough[1:], *starting]) == [*enough[1:], *starting]
+    assert qa._judging([*enough[:-1], *starting]) == [*enough[:-1], *starting]
 
 
 def test_calibration_without_both_classes_stays_in_the_middle() -> None:

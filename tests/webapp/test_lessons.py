@@ -11,8 +11,10 @@ from tests.webapp import toy_loop
 from tests.webapp.labelled import LUNA, SOL, make_labelled
 from training.lessons import Lessons
 from training.split import split_of
+from training.types import Target
 from webapp import home
 from webapp.datasets import freeze as freezing
+from webapp.datasets.files import read_lines, write_lines
 from webapp.db import write
 from webapp.errors import Invalid
 from webapp.iterations import lessons
@@ -37,17 +39,25 @@ def test_the_switches_begin_where_nothing_is_unproven(project: Project) -> None:
 def test_the_settings_page_changes_each_switch(client: FlaskClient, project: Project) -> None:
     address = f"/p/{project.id}/settings"
     assert "Variations of each question" in client.get(address).text
-    form = {"rehearsal": "off", "variations": "2", "rejects": "on", "preferences": "dpo", "warm_up": "on"}
+    form = {
+        "rehearsal": "off",
+        "variations": "2",
+        "passed_over": "3",
+        "rejects": "on",
+        "preferences": "dpo",
+        "warm_up": "on",
+    }
     form["similarity"] = "off"
     assert "Saved." in client.post(address, data=form).text
     switched = lessons.switched_on(project_settings.read(project))
     assert switched == Lessons(
-        rehearsal=False, variations=2, rejects=True, preferences="dpo", warm_up=True, similarity=False
+        rehearsal=False, variations=2, passed_over=3, rejects=True, preferences="dpo", warm_up=True, similarity=False
     )
 
 
 @pytest.mark.parametrize(
-    "changes", [{"variations": 9}, {"variations": "many"}, {"preferences": "ppo"}, {"warm_up": "yes"}]
+    "changes",
+    [{"variations": 9}, {"passed_over": 21}, {"variations": "many"}, {"preferences": "ppo"}, {"warm_up": "yes"}],
 )
 def test_a_switch_that_does_not_exist_is_refused(project: Project, changes: dict[str, object]) -> None:
     with pytest.raises(Invalid, match=next(iter(changes))), write() as session:
@@ -59,7 +69,9 @@ def test_an_iteration_learns_from_what_was_switched_on_and_says_so(
 ) -> None:
     project = toy_loop.make_project(tmp_path / "toy")
     with write() as session:
-        project_settings.update(session, project, epochs=0.1, variations=1, rejects="on", preferences="dpo")
+        project_settings.update(
+            session, project, epochs=0.1, variations=1, passed_over=1, rejects="on", preferences="dpo"
+        )
     toy_loop.answer_queue(project, toy_loop.load_champion(project))
     labels = toy_loop.correct_all(project, person)
     refused = next(q for q in toy_loop.questions_of(project) if split_of(q.text) == "train")
@@ -94,6 +106,25 @@ def test_without_a_switch_its_rows_stay_away(app: Flask, project: Project, perso
     assert [row.target.text for row in material.rejects] == ["8 am"]
     assert [(row.chosen.text, row.rejected.text) for row in material.preferences] == [("=9 am", "8 am")]
     assert set(material.passages) == {LUNA, SOL}
+
+
+def test_a_passage_passed_over_teaches_only_beside_an_answer_that_stands_word_for_word(
+    app: Flask, project: Project, person: Person, base: Path, tmp_path: Path
+) -> None:
+    labelled = make_labelled(project, person)
+    folder = home.absolute(freezing.freeze(labelled.project).path)
+    found = lessons.gather(project, Lessons(passed_over=3), dataset=folder, folder=folder).passed_over
+    assert [(row.text, row.passage, row.label) for row in found] == [
+        ("When does Bistro Luna open?", SOL, labelled.by_verdict["correct"]),
+        ("Does Bistro Luna take cards?", SOL, labelled.by_verdict["accept"]),
+    ]
+    assert {row.target for row in found} == {Target("", False)}
+    rows = [{**row, "start": None} for row in read_lines(folder / "train.jsonl")]
+    copy = tmp_path / "in-other-words"
+    copy.mkdir()
+    write_lines(copy / "train.jsonl", rows)
+    write_lines(copy / "triples.jsonl", read_lines(folder / "triples.jsonl"))
+    assert lessons.gather(project, Lessons(passed_over=3), dataset=copy, folder=folder).passed_over == ()
 
 
 def test_a_warm_up_practises_on_the_living_corpus_and_a_later_attempt_on_the_same(

@@ -127,38 +127,38 @@ def queue(random: Random, places: list[Place]) -> list[Row]:
     return list(found.values())
 
 
+def _find_told(random: Random, told: Told, *, left_out: bool, impossible: bool) -> tuple[Row, Place, Family]:
+    """A document of one paragraph and a family it tells of, or does not if ``impossible``."""
+    while True:
+        row, place, families = random.choice(told)
+        spoken = [f for f in RESTAURANT.families if f.kind != "yes_no" and (f in families) != impossible]
+        wanted = [f for f in spoken if (f.key in LEFT_OUT) == left_out]
+        if wanted and not row["text"].count("\n\n"):
+            return row, place, random.choice(wanted)
+
+
+def _gold_row(random: Random, told: Told, *, asked: set[str]) -> Row:
+    """A question nobody asked yet, with the document that answers it; a fifth are asked of a document that does not."""
+    left_out, impossible = random.random() < 0.5, random.random() < 0.2
+    while True:
+        row, place, family = _find_told(random, told, left_out=left_out, impossible=impossible)
+        question = _question(random, place, family)
+        # Gold answers are never learned from: those that would fall into training could judge nothing.
+        if question.casefold() not in asked and split_of(question) != "train":
+            break
+    text = place.facts[family.key]
+    answers = [] if impossible else [{"text": text, "start": row["text"].index(text)}]
+    return {"question": question, "context": row["text"], "answers": answers, "is_impossible": impossible}
+
+
 def gold(random: Random, told: Told, *, taken: set[str]) -> list[Row]:
-    """Questions beside those of the queue with the document that answers them; a fifth are asked of a document that does not."""
+    """Questions beside those of the queue (``taken``), half of them of the left-out families, about as there."""
     rows: list[Row] = []
     asked = set(taken)
     while len(rows) < GOLD:
-        row, place, families = random.choice(told)
-        impossible = random.random() < 0.2
-        spoken = [
-            f
-            for f in (RESTAURANT.families if impossible else families)
-            if f.kind != "yes_no" and (f not in families) == impossible
-        ]
-        wanted = [f for f in spoken if (f.key in LEFT_OUT) == (random.random() < 0.5)]
-        if not wanted or row["text"].count("\n\n"):
-            continue
-        family = random.choice(wanted)
-        question = _question(random, place, family)
-        # Gold answers are never learned from: those that would fall into training could judge nothing.
-        if question.casefold() in asked or split_of(question) == "train":
-            continue
-        asked.add(question.casefold())
-        text = place.facts[family.key]
-        answers = [] if impossible else [{"text": text, "start": row["text"].index(text)}]
-        rows.append(
-            {
-                "id": f"gold-{len(rows) + 1:03d}",
-                "question": question,
-                "context": row["text"],
-                "answers": answers,
-                "is_impossible": impossible,
-            }
-        )
+        row = _gold_row(random, told, asked=asked)
+        asked.add(row["question"].casefold())
+        rows.append({"id": f"gold-{len(rows) + 1:03d}", **row})
     return rows
 
 

@@ -5,7 +5,7 @@ The prompt puts the context first, then the question, then the answer, so that o
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ from training import answerability, metrics
 from training.answerability import Seen, Weights
 from training.answerers.settings import Settings
 from training.bootstrap import Interval, interval_of
+from training.judge import Judge
 from training.lessons import Lessons, Material
 from training.types import Example, FitConfig, Gold, Input, Prediction, Reading, Report, Target
 
@@ -42,9 +43,11 @@ RECOGNISED = 0.75
 MOST_ASKED = 0.9
 MOST_F1_LOST = 0.02
 NOISE = 1.5
-LIKENESS_ROWS = 500
-"""Labelled rows that the worth of likeness is learned from: more would not change it, and each is read once."""
+UNTRAINED_ROWS = 500
+"""Labelled rows that the model is asked before it learns them: more would not change what they tell, and each is read once."""
 READ_AT_ONCE = 32
+LEAST_OWN = 8
+"""Answerable and unanswerable questions of a project's own, each, that its threshold is chosen on without starting data."""
 
 LABELLED = frozenset({"accept", "correct", "negative"})
 """Kinds of examples that come from a person's judgement of one passage."""
@@ -146,18 +149,20 @@ def fit(
 ) -> Any:
     """Fine-tune ``answerer`` on ``train`` and what ``lessons`` adds from ``material``, keep the state best on ``validation``,
     calibrate it there, and return it."""
-    from training.stages import Judge, learn
+    from training.stages import learn
 
     answerer.settings = answerer.settings.alone()
-    learns_likeness = (
-        bool(validation) and lessons.similarity and not lessons.only_warm_up and answerer.similarity is not None
-    )
-    untrained = _seen_in_training(answerer, train, report) if learns_likeness else None
-    recognised = _recognised(predict(answerer, _inputs(validation)), validation)
+    asks = bool(validation) and not lessons.only_warm_up
+    likeness = asks and lessons.similarity and answerer.similarity is not None
+    untrained = _ask_untrained(answerer, train if asks else (), report, likeness=likeness)
+    judging = _judging(validation)
+    recognised = _recognised(predict(answerer, _inputs(judging)), judging)
     judge = Judge(
         lambda: _validate(answerer, validation),
         lambda: predict(answerer, _inputs(validation)),
         lambda before, after: selection_gain(before, after, validation),
+        # Starting data keeps what the model knew by itself; more of the old weights would only slow the new down.
+        known=0.0 if lessons.rehearsal and any(row.kind == "rehearsal" for row in train) else untrained.known,
     )
     learn(
         answerer, train, judge=judge if validation else None, folder=folder, config=config, report=report, log=log,
@@ -165,11 +170,19 @@ def fit(
     )  # fmt: skip
     if validation:
         report(1.0, "Calibrating what counts as answerable")
-        alone = predict(answerer, _inputs(validation))
-        answerer.settings = _calibrated(answerer.settings, alone, validation, recognised=recognised)
-        if untrained is not None:
-            log(_judge_by_similarity(answerer, untrained, alone, validation, recognised=recognised))
+        alone = predict(answerer, _inputs(judging))
+        answerer.settings = _calibrated(answerer.settings, alone, judging, recognised=recognised)
+        if likeness:
+            log(_judge_by_similarity(answerer, untrained.seen, alone, judging, recognised=recognised))
     return answerer
+
+
+def _judging(validation: Sequence[Gold]) -> Sequence[Gold]:
+    """The questions that say what counts as answerable: the project's own where there are enough of either kind. Starting data is easy to
+    refuse, and a threshold found on it lets the project's own questions pass."""
+    own = [gold for gold in validation if not gold.is_rehearsal]
+    answerable = sum(gold.answerable for gold in own)
+    return own if min(answerable, len(own) - answerable) >= LEAST_OWN else validation
 
 
 def _recognised(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> float:
@@ -207,9 +220,18 @@ def _same_refusals(alone: Sequence[Prediction], weighed: Sequence[Prediction], g
     return max(0.0, metrics.above(scores[refused - 1])) if refused else 0.0
 
 
-def _seen_in_training(answerer: Any, train: Sequence[Example], report: Report) -> Seen:
+@dataclass(frozen=True)
+class Untrained:
+    """What a model says to labelled rows before it learns them. ``known``: the mean F1 of its best answers where there is one, 0 without
+    any; ``seen``: its odds beside the likeness, where that was asked for."""
+
+    known: float
+    seen: Seen
+
+
+def _ask_untrained(answerer: Any, train: Sequence[Example], report: Report, *, likeness: bool) -> Untrained:
     labelled = [row for row in train if row.kind in LABELLED and row.weight > 0]
-    rows = labelled if len(labelled) <= LIKENESS_ROWS else Random(0).sample(labelled, LIKENESS_ROWS)
+    rows = labelled if len(labelled) <= UNTRAINED_ROWS else Random(0).sample(labelled, UNTRAINED_ROWS)
     inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(rows)]
     predictions: list[Prediction] = []
     alike: list[float | None] = []
@@ -218,8 +240,12 @@ def _seen_in_training(answerer: Any, train: Sequence[Example], report: Report) -
         part = inputs[first : first + READ_AT_ONCE]
         said = predict(answerer, part)
         predictions += said
-        alike += similarities(answerer, part, said)
-    return _seen(predictions, alike, [row.target.answerable for row in rows])
+        alike += similarities(answerer, part, said) if likeness else [None] * len(part)
+    answered = [(one, row) for one, row in zip(predictions, rows, strict=True) if row.target.answerable]
+    known = (
+        metrics.mean([metrics.token_f1(one.best_text, row.target.text) for one, row in answered]) if answered else 0.0
+    )
+    return Untrained(known, _seen(predictions, alike, [row.target.answerable for row in rows]))
 
 
 def _seen(predictions: Sequence[Prediction], alike: Sequence[float | None], answerable: Sequence[bool]) -> Seen:
@@ -230,14 +256,13 @@ def _seen(predictions: Sequence[Prediction], alike: Sequence[float | None], answ
 
 
 def _validate(answerer: Any, validation: Sequence[Gold]) -> dict[str, float]:
-    """One validation pass: F1 under its own best threshold; ``selection``, which says which pass was best, and ``luck``, the worth of
-    :data:`NOISE` questions in it."""
+    """One validation pass: F1 under its own best threshold; ``selection``, which says which pass was best."""
     predictions = predict(answerer, _inputs(validation))
     threshold = choose_threshold(predictions, validation)
     scores = score([decide(prediction, threshold) for prediction in predictions], validation)
     selection = _selection(predictions, validation)(range(len(validation)))
     named = {f"validation_{key}": value for key, value in scores.items()}
-    return {**named, "selection": selection, "luck": NOISE / max(1, len(validation))}
+    return {**named, "selection": selection}
 
 
 def _selection(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> Callable[[Sequence[int]], float]:

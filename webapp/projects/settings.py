@@ -72,6 +72,10 @@ class ProjectSettings:
         "on", 0, 0, "Whether some of what the base model was first taught is mixed in, so that it does not forget it."
     )
     variations: int = setting(0, 0, 8, "In how many other wordings each labelled question is learned; 0 adds none.")
+    passed_over: int = setting(
+        0, 0, 20,
+        "From how many of the passages shown beside the right one it learns that they do not answer the question; 0 from none.",
+    )  # fmt: skip
     rejects: str = setting(
         "off",
         0,
