@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training import metrics
+from training.answerers.settings import Settings
 from training.tasks import qa
 from training.types import Gold, Prediction
 
@@ -167,6 +168,16 @@ def test_refusals_that_were_there_before_are_kept() -> None:
     usual, kept = (qa.choose_threshold(predictions, golds, near=0.29, share=share) for share in (0.75, 0.9))
     assert usual == pytest.approx(0.29)
     assert 0.4 < kept < 0.8
+
+
+@pytest.mark.parametrize(("recognised", "asked"), [(0.2, 0.75), (0.8, 0.8), (1.0, 0.9)])
+def test_as_many_must_be_recognised_as_before_from_three_quarters_to_nine_tenths(
+    recognised: float, asked: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+    monkeypatch.setattr(qa, "choose_threshold", lambda *_, near, share: shares.append(share) or near)
+    qa._calibrated(Settings("qa", "qa-1", "span"), [], [], recognised=recognised)
+    assert shares == [pytest.approx(asked)]
 
 
 def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> None:

@@ -19,7 +19,8 @@ from training.split import split_of
 from training.variations import vary
 
 SEED = 2026
-RESTAURANTS, DOCUMENTS, QUEUE, GOLD = 16, 160, 280, 200
+RESTAURANTS, DOCUMENTS, QUEUE, GOLD = 16, 160, 280, 300
+IMPOSSIBLE = 0.3  # of the gold questions: fewer could not tell whether a model refuses as it should
 _TITLES = (
     "An evening at {n}",
     "{n}: our visit",
@@ -138,8 +139,8 @@ def _find_told(random: Random, told: Told, *, left_out: bool, impossible: bool) 
 
 
 def _gold_row(random: Random, told: Told, *, asked: set[str]) -> Row:
-    """A question nobody asked yet, with the document that answers it; a fifth are asked of a document that does not."""
-    left_out, impossible = random.random() < 0.5, random.random() < 0.2
+    """A question nobody asked yet, with the document that answers it; some are asked of a document that does not."""
+    left_out, impossible = random.random() < 0.5, random.random() < IMPOSSIBLE
     while True:
         row, place, family = _find_told(random, told, left_out=left_out, impossible=impossible)
         question = _question(random, place, family)

@@ -13,7 +13,7 @@ ROWS = 600
 LABELS = 60
 LABELS_UNANSWERABLE = 0.2
 REHEARSAL = 256
-EPOCHS = 10.0
+EPOCHS = 6.0
 """How often the demo's iterations go through few labels. Variations of the labels alone made the starter forget the rest."""
 
 

@@ -34,7 +34,7 @@ METRICS = {
     "rouge_l": "ROUGE-L",
 }
 GUARDS = {"answerable_f1": 0.05, "unanswerable_accuracy": 0.10}
-EXPORTS = {"squad": "training.squad_labels:write"}
+EXPORTS = {"squad": ("SQuAD v2 JSON: what other question answering tools read", "training.squad_labels:write")}
 READERS = {"gold": "training.squad:read"}
 
 NOT_ANSWERABLE = "not answerable"

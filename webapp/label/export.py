@@ -51,7 +51,7 @@ class Filters:
 
 def formats(task: str) -> dict[str, str]:
     """Format name -> title, for a project's task."""
-    return GENERIC | {name: f"{name.upper()}: what other tools for this task read" for name in get_task(task).EXPORTS}
+    return GENERIC | {name: title for name, (title, _writer) in get_task(task).EXPORTS.items()}
 
 
 def suffix_of(format_name: str) -> str:
@@ -69,7 +69,8 @@ def write_labels(project: Project, format_name: str, *, filters: Filters, drop: 
     rows = label_rows(project.id, filters)
     if format_name in GENERIC:
         return {"jsonl": _write_jsonl, "csv": _write_csv}[format_name](rows)
-    return cast(Iterator[str], load_function(get_task(project.task).EXPORTS[format_name])(rows, drop))
+    _title, writer = get_task(project.task).EXPORTS[format_name]
+    return cast(Iterator[str], load_function(writer)(rows, drop))
 
 
 def label_rows(project_id: int, filters: Filters) -> Iterator[Row]:
