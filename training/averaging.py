@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import checkpoints
-from training.judge import Judge
+from training.judge import Judge, is_sure
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +22,9 @@ BEGIN = 0.25
 
 SHARE = 0.25
 """How much of the weights before training the usual mixture holds at the least; more, where the model before knew more of the labels."""
+
+MOST_SHARE = 0.6
+"""The most it holds, however much the model knew: more was never better where it was measured, and new labels must count."""
 
 SHARES = (0.0, SHARE, 0.5)
 
@@ -54,7 +57,7 @@ class Average:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The weights that validation preferred: ``averaged`` states of the run (1: a single one), ``base_share`` of the weights before."""
+    """The weights that are kept: ``averaged`` states of the run (1: a single one), ``base_share`` of the weights before."""
 
     averaged: int
     base_share: float
@@ -66,8 +69,8 @@ def copy_of(model: Any) -> Weights:
 
 
 def usual_share(known: float) -> float:
-    """The usual mixture's share of the weights before training, for a model that answers the fraction ``known`` of the labels right untaught."""
-    return max(SHARE, min(known, 1.0))
+    """The usual mixture's share of the weights before training, for a model that knew the part ``known`` of what it learned, from 0 to 1."""
+    return max(SHARE, min(known, MOST_SHARE))
 
 
 def choose(model: Any, start: Weights, average: Average, judge: Judge) -> Chosen:
@@ -91,7 +94,7 @@ def choose(model: Any, start: Weights, average: Average, judge: Judge) -> Chosen
         weights = single if chosen.averaged == 1 else mixture(start, average, chosen.base_share)
         checkpoints.put_weights(model, weights)
         gain = gain_over_usual()
-        if gain.low > 0 and gain.difference > most:
+        if is_sure(gain) and gain.difference > most:
             best, kept, most = chosen, weights, gain.difference
     checkpoints.put_weights(model, kept)
     return best

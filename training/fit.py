@@ -203,7 +203,7 @@ def _restore_progress(run: Run, checkpoint: Path) -> None:
 
 
 def _keep_best(model: Any, run: Run, start: averaging.Weights) -> averaging.Chosen | None:
-    """The best single state, or an average that validation finds at least as good."""
+    """Leave the chosen state in ``model`` (:func:`training.averaging.choose`); without validation the last one stays."""
     best = run.progress.best_step
     if best is None or run.judge is None:
         return None

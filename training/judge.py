@@ -6,6 +6,9 @@ from typing import Any
 
 from training.bootstrap import Interval
 
+LEAST_JUDGED = 8
+"""Validation questions below which no gain is sure: the interval of one or two questions has no width."""
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -13,7 +16,8 @@ class Judge:
 
     ``measure`` gives figures by name, and ``selection`` (higher is better), which says which state of a run is the best. ``predict``
     answers the questions and ``gain`` compares two such sets of answers with the interval of the second's gain; without the two
-    nothing is chosen against the usual. ``known`` is the fraction of the labels that the model answered right before it learned them.
+    nothing is chosen against the usual. ``known``, from 0 to 1, says how well the model answered what it is to learn beforehand, and so how much of it is
+    worth keeping.
     """
 
     measure: Callable[[], dict[str, float]]
@@ -28,3 +32,8 @@ class Judge:
             return None
         before = predict()
         return lambda: gain(before, predict())
+
+
+def is_sure(gain: Interval) -> bool:
+    """The whole interval lies above zero, over enough questions."""
+    return gain.low > 0 and gain.n >= LEAST_JUDGED

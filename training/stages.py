@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from training.fit import LEAST_LABELS, check_examples, fit, learning_rate
-from training.judge import Judge
+from training.judge import Judge, is_sure
 from training.lessons import WARM_UP_EPOCHS, Lessons, Material, count_rows, learning_rows, practice_rows
 from training.preferences import LEAST_PAIRS, can_prefer, prefer, usable_pairs
 from training.types import Example, FitConfig, Report, TrainingError
@@ -29,7 +29,7 @@ def learn(
     """Train ``answerer`` in place through every stage that ``lessons`` switches on; resumable like :func:`training.fit.fit`.
 
     ``log`` also gets what was learned from: ``rows_<kind>`` at step 0, and ``preference_...`` at the last step.
-    Raises :class:`TrainingError` as ``fit`` does; variations and rejects do not make few labels enough.
+    Raises :class:`TrainingError` as ``fit`` does; variations, passages passed over and rejects do not make few labels enough.
     """
     if lessons.only_warm_up:
         _practise(
@@ -110,7 +110,7 @@ def _prefer_if_better(
     model = answerer.model
     prefer(answerer, pairs, rate=rate, config=config, report=_part(report, 0.0, 0.9))
     gain = gain_since()
-    is_kept = gain.low > 0
+    is_kept = is_sure(gain)
     if not is_kept:
         answerer.model = model
     report(1.0, f"Preferences {'kept' if is_kept else 'dropped'}: {100 * gain.difference:+.1f} points on validation")

@@ -145,6 +145,24 @@ def test_an_iteration_learns_it_and_a_saved_model_judges_by_it(tiny_span: Path, 
     assert QA.predict(again, inputs) == predictions
 
 
+def test_easy_starting_data_does_not_choose_the_threshold(
+    tiny_span: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[int] = []
+    calibrated = qa._calibrated
+    monkeypatch.setattr(
+        qa, "_calibrated", lambda settings, said, golds, *, share: judged.append(len(golds)) or calibrated(settings, said, golds, share=share)
+    )  # fmt: skip
+    own = toys.toy_golds(40)
+    starting = [replace(gold, is_rehearsal=True) for gold in toys.toy_golds(20, seed=3)]
+    config = FitConfig(epochs=0.5, batch_tokens=512, evaluations=1, learning_rate=1e-4)
+    QA.fit(
+        load_answerer(tiny_span, QA), toys.toy_examples(20), [*own, *starting], folder=tmp_path, config=config,
+        report=lambda *_: None, log=lambda _: None,
+    )  # fmt: skip
+    assert judged == [40]
+
+
 def test_the_threshold_starts_where_as_many_are_refused_as_before() -> None:
     golds = [Gold(str(i), "?", ("p",), ("a",) if i % 2 else ()) for i in range(8)]  # 0, 2, 4 and 6 have no answer
     alone = [qa.decide(said(0.1 * i), 0.35) for i in range(8)]  # 0 and 2 are refused

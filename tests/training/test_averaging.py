@@ -10,7 +10,7 @@ from training import averaging
 from training.answerers import load_answerer
 from training.bootstrap import Interval
 from training.fit import Fitted, fit
-from training.judge import Judge
+from training.judge import LEAST_JUDGED, Judge
 from training.tasks import get_task
 from training.types import Cancelled, FitConfig
 
@@ -102,9 +102,11 @@ def test_the_late_states_are_averaged_and_mixed_with_the_model_before(
 
 
 def test_the_more_a_model_knew_before_the_more_of_it_is_kept(tiny_span: Path, tmp_path: Path) -> None:
-    measure, done, start = train(tiny_span, tmp_path / "much", [MAYBE] * 4, known=0.7)
-    assert done.chosen == averaging.Chosen(3, 0.7)
-    assert difference(averaging.copy_of(measure.answerer.model), mixed(measure, start, 0.7)) < 1e-6
+    measure, done, start = train(tiny_span, tmp_path / "much", [MAYBE] * 4, known=0.55)
+    assert done.chosen == averaging.Chosen(3, 0.55)
+    assert difference(averaging.copy_of(measure.answerer.model), mixed(measure, start, 0.55)) < 1e-6
+    _, done, _ = train(tiny_span, tmp_path / "all", [MAYBE] * 4, known=1.0)
+    assert done.chosen == averaging.Chosen(3, averaging.MOST_SHARE)
     _, done, _ = train(tiny_span, tmp_path / "beaten", [NO, NO, SURE, NO], known=0.7)
     assert done.chosen == averaging.Chosen(3, 0.25)
     _, done, _ = train(tiny_span, tmp_path / "little", [MAYBE] * 3, known=0.1)
@@ -115,6 +117,17 @@ def test_the_best_single_state_stays_where_it_is_surely_better(tiny_span: Path, 
     measure, done, _ = train(tiny_span, tmp_path, [SURE, NO, MAYBE])
     assert done.chosen == averaging.Chosen(1, 0.0)
     assert difference(averaging.copy_of(measure.answerer.model), measure.seen[1]) == 0
+
+
+def test_a_gain_on_few_questions_is_never_sure(
+    tiny_span: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Measure, "gain", lambda *_: Interval(0.3, 0.3, 0.3, LEAST_JUDGED - 1))
+    _, done, _ = train(tiny_span, tmp_path / "few", [])
+    assert done.chosen == averaging.Chosen(3, 0.25)
+    monkeypatch.setattr(Measure, "gain", lambda *_: Interval(0.3, 0.3, 0.3, LEAST_JUDGED))
+    _, done, _ = train(tiny_span, tmp_path / "enough", [])
+    assert done.chosen == averaging.Chosen(1, 0.0)
 
 
 def test_without_a_way_to_compare_the_usual_mixture_is_kept(tiny_span: Path, tmp_path: Path) -> None:

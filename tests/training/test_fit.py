@@ -4,6 +4,7 @@ import dataclasses
 import json
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import toys
 
 from training.answerers import load_answerer
 from training.bootstrap import Interval
-from training.fit import Fitted, fit
+from training.fit import Fitted, fit, learning_rate
 from training.judge import Judge
 from training.tasks import get_task
 from training.types import Cancelled, Example, FitConfig, Target, TrainingError
@@ -185,3 +186,18 @@ def test_a_weightless_row_teaches_nothing(tiny_span: Path) -> None:
     alone = answerer.loss(answerer.model, answerer.collate(answerer.encode([right])))
     both = answerer.loss(answerer.model, answerer.collate(answerer.encode([right, wrong])))
     assert both.item() == pytest.approx(alone.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "architecture", "method", "rate"),
+    [
+        (110_000_000, "bert", "full", 5e-5), (22_000_000, "bert", "full", 2.5e-4), (2_000_000, "gpt2", "full", 1e-3),
+        (440_000_000, "gpt2", "full", 1.25e-5), (440_000_000, "gpt2", "lora", 1.25e-4), (110_000_000, "t5", "full", 2.5e-4),
+    ],
+)  # fmt: skip
+def test_the_larger_a_model_the_smaller_its_steps(parameters: int, architecture: str, method: str, rate: float) -> None:
+    weights = SimpleNamespace(numel=lambda: parameters)
+    model = SimpleNamespace(parameters=lambda: [weights], config=SimpleNamespace(model_type=architecture))
+    answerer = SimpleNamespace(model=model)
+    assert learning_rate(answerer, FitConfig(method=method)) == pytest.approx(rate)
+    assert learning_rate(answerer, FitConfig(method=method, learning_rate=3e-4)) == 3e-4

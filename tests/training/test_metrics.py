@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training import metrics
-from training.answerers.settings import Settings
 from training.tasks import qa
 from training.types import Gold, Prediction
 
@@ -170,14 +169,16 @@ def test_refusals_that_were_there_before_are_kept() -> None:
     assert 0.4 < kept < 0.8
 
 
-@pytest.mark.parametrize(("recognised", "asked"), [(0.2, 0.75), (0.8, 0.8), (1.0, 0.9)])
-def test_as_many_must_be_recognised_as_before_from_three_quarters_to_nine_tenths(
-    recognised: float, asked: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("refused", "answered", "asked"), [(4, 20, 0.8), (17, 20, 0.9), (20, 20, 0.95), (20, 4, 0.8), (20, 5, 0.95)]
+)
+def test_as_many_must_be_recognised_as_before_or_three_quarters_and_a_few_more(
+    refused: int, answered: int, asked: float
 ) -> None:
-    shares: list[float] = []
-    monkeypatch.setattr(qa, "choose_threshold", lambda *_, near, share: shares.append(share) or near)
-    qa._calibrated(Settings("qa", "qa-1", "span"), [], [], recognised=recognised)
-    assert shares == [pytest.approx(asked)]
+    golds = [gold()] * 20 + [gold("right")] * 20
+    scores = [0.0] * refused + [0.9] * (20 - refused) + [0.9] * answered + [0.0] * (20 - answered)
+    assert qa._share_to_recognise([prediction("x", score) for score in scores], golds) == pytest.approx(asked)
+    assert qa._share_to_recognise([], []) == pytest.approx(0.8)
 
 
 def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> None:

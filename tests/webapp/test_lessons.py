@@ -119,6 +119,15 @@ def test_a_passage_passed_over_teaches_only_beside_an_answer_that_stands_word_fo
         ("Does Bistro Luna take cards?", SOL, labelled.by_verdict["accept"]),
     ]
     assert {row.target for row in found} == {Target("", False)}
+    many = tmp_path / "many-shown"
+    many.mkdir()
+    triples = [{**row, "negatives": ["Rejected.", "One.", "Two."]} for row in read_lines(folder / "triples.jsonl")]
+    train = read_lines(folder / "train.jsonl")
+    rejected = {**train[0], "passage": "Rejected.", "target": "", "answerable": False, "kind": "negative"}
+    write_lines(many / "triples.jsonl", triples)
+    write_lines(many / "train.jsonl", [*train, *({**rejected, "text": row["text"]} for row in triples)])
+    gathered = lessons.gather(project, Lessons(passed_over=1), dataset=many, folder=folder).passed_over
+    assert [row.passage for row in gathered] == ["One.", "One."]
     rows = [{**row, "start": None} for row in read_lines(folder / "train.jsonl")]
     copy = tmp_path / "in-other-words"
     copy.mkdir()

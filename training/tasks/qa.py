@@ -40,7 +40,9 @@ READERS = {"gold": "training.squad:read"}
 NOT_ANSWERABLE = "not answerable"
 ESCAPE = "\\"
 RECOGNISED = 0.75
-MOST_ASKED = 0.9
+MARGIN = 0.05
+"""What an iteration asks for beyond that on its validation questions: a threshold chosen on them recognises a little less elsewhere."""
+MOST_ASKED = 0.95
 MOST_F1_LOST = 0.02
 NOISE = 1.5
 UNTRAINED_ROWS = 500
@@ -147,22 +149,24 @@ def fit(
     lessons: Lessons = Lessons(),
     material: Material = Material(),
 ) -> Any:
-    """Fine-tune ``answerer`` on ``train`` and what ``lessons`` adds from ``material``, keep the state best on ``validation``,
+    """Fine-tune ``answerer`` on ``train`` and what ``lessons`` adds from ``material``, choose its weights by ``validation``,
     calibrate it there, and return it."""
     from training.stages import learn
 
     answerer.settings = answerer.settings.alone()
-    asks = bool(validation) and not lessons.only_warm_up
-    likeness = asks and lessons.similarity and answerer.similarity is not None
-    untrained = _ask_untrained(answerer, train if asks else (), report, likeness=likeness)
+    teaches = bool(validation) and not lessons.only_warm_up
+    likeness = teaches and lessons.similarity and answerer.similarity is not None
+    # Starting data keeps what the model knew by itself; more of the old weights would only slow the new down.
+    is_rehearsed = lessons.rehearsal and any(row.kind == "rehearsal" for row in train)
+    asked = train if teaches and (likeness or not is_rehearsed) else ()
+    untrained = _ask_untrained(answerer, asked, report, likeness=likeness)
     judging = _judging(validation)
-    recognised = _recognised(predict(answerer, _inputs(judging)), judging)
+    share = _share_to_recognise(predict(answerer, _inputs(judging)), judging)
     judge = Judge(
         lambda: _validate(answerer, validation),
         lambda: predict(answerer, _inputs(validation)),
         lambda before, after: selection_gain(before, after, validation),
-        # Starting data keeps what the model knew by itself; more of the old weights would only slow the new down.
-        known=0.0 if lessons.rehearsal and any(row.kind == "rehearsal" for row in train) else untrained.known,
+        known=0.0 if is_rehearsed else untrained.known,
     )
     learn(
         answerer, train, judge=judge if validation else None, folder=folder, config=config, report=report, log=log,
@@ -171,9 +175,9 @@ def fit(
     if validation:
         report(1.0, "Calibrating what counts as answerable")
         alone = predict(answerer, _inputs(judging))
-        answerer.settings = _calibrated(answerer.settings, alone, judging, recognised=recognised)
+        answerer.settings = _calibrated(answerer.settings, alone, judging, share=share)
         if likeness:
-            log(_judge_by_similarity(answerer, untrained.seen, alone, judging, recognised=recognised))
+            log(_judge_by_similarity(answerer, untrained.seen, alone, judging, share=share))
     return answerer
 
 
@@ -185,14 +189,19 @@ def _judging(validation: Sequence[Gold]) -> Sequence[Gold]:
     return own if min(answerable, len(own) - answerable) >= LEAST_OWN else validation
 
 
-def _recognised(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> float:
-    """The share of the unanswerable that is recognised; 0 where there is none."""
-    refused = [not one.answerable for one, gold in zip(predictions, golds, strict=True) if not gold.answerable]
-    return metrics.mean([float(one) for one in refused]) if refused else 0.0
+def _share_to_recognise(before: Sequence[Prediction], golds: Sequence[Gold]) -> float:
+    """The share of the unanswerable that the threshold of a model that learned must recognise: three quarters, or as many as the model did
+    ``before``, and :data:`MARGIN`. A model that answered less than a quarter of what has an answer recognised nothing."""
+    said = list(zip(before, golds, strict=True))
+    refused = [not one.answerable for one, gold in said if not gold.answerable]
+    answered = [one.answerable for one, gold in said if gold.answerable]
+    knew = bool(refused) and bool(answered) and sum(answered) >= len(answered) / 4
+    recognised = sum(refused) / len(refused) if knew else 0.0
+    return min(max(RECOGNISED, recognised) + MARGIN, MOST_ASKED)
 
 
 def _judge_by_similarity(
-    answerer: Any, untrained: Seen, alone: Sequence[Prediction], validation: Sequence[Gold], *, recognised: float
+    answerer: Any, untrained: Seen, alone: Sequence[Prediction], validation: Sequence[Gold], *, share: float
 ) -> dict[str, float]:
     """Let the likeness of question and passage count beside the reader's own odds, unless the labels speak against it. ``alone``: what
     the trained reader says to ``validation`` by itself."""
@@ -208,7 +217,7 @@ def _judge_by_similarity(
     weighed = [_weigh(one, near, weights) for one, near in zip(alone, alike, strict=True)]
     near = _same_refusals([decide(one, weights.threshold_alone) for one in alone], weighed, validation)
     settings = replace(answerer.settings, answerability=weights, answerable_threshold=near)
-    answerer.settings = _calibrated(settings, weighed, validation, recognised=recognised)
+    answerer.settings = _calibrated(settings, weighed, validation, share=share)
     return {"similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high}
 
 
@@ -358,19 +367,16 @@ def _answerable_f1_at(
 def calibrate(answerer: Any, golds: Sequence[Gold]) -> float:
     """Choose the answerable threshold on ``golds``, near the one it has where they cannot tell, store it in the answerer's settings
     and return it."""
-    answerer.settings = _calibrated(answerer.settings, predict(answerer, _inputs(golds)), golds, recognised=0.0)
+    answerer.settings = _calibrated(answerer.settings, predict(answerer, _inputs(golds)), golds, share=RECOGNISED)
     return float(answerer.settings.answerable_threshold)
 
 
 def _calibrated(
-    settings: Settings, predictions: Sequence[Prediction], golds: Sequence[Gold], *, recognised: float
+    settings: Settings, predictions: Sequence[Prediction], golds: Sequence[Gold], *, share: float
 ) -> Settings:
-    """``settings`` with the threshold that ``predictions`` on ``golds`` ask for. ``recognised``: the share of the unanswerable that the
-    model recognised before it learned; answers are not bought with refusals, so up to :data:`MOST_ASKED` of them must be recognised still."""
-    share = max(RECOGNISED, min(recognised, MOST_ASKED))
-    return settings.with_threshold(
-        choose_threshold(predictions, golds, near=settings.answerable_threshold, share=share)
-    )
+    """``settings`` with the threshold that ``predictions`` on ``golds`` ask for, near the one they have."""
+    threshold = choose_threshold(predictions, golds, near=settings.answerable_threshold, share=share)
+    return settings.with_threshold(threshold)
 
 
 def choose_threshold(

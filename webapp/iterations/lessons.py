@@ -1,15 +1,13 @@
 """Which lessons a project switches on, what they draw on, and what an iteration learned from in the end."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from training.lessons import Lessons, Material
-from training.types import Example, Target
-from webapp.datasets.files import read_lines, read_preferences, read_rejects, read_train, read_triples, write_lines
+from webapp.datasets.files import read_lines, read_passed_over, read_preferences, read_rejects, write_lines
 from webapp.iterations import progress
 from webapp.models import Document, Iteration, Passage, Project, db
 from webapp.projects.settings import ProjectSettings
@@ -41,22 +39,10 @@ def gather(project: Project, lessons: Lessons, *, dataset: Path, folder: Path) -
     iteration's ``folder`` so that a later attempt practises on the same."""
     return Material(
         rejects=tuple(read_rejects(dataset, "train")) if lessons.rejects else (),
-        passed_over=tuple(_passed_over(dataset, lessons.passed_over)) if lessons.passed_over else (),
+        passed_over=tuple(read_passed_over(dataset, at_most=lessons.passed_over)) if lessons.passed_over else (),
         preferences=tuple(read_preferences(dataset, "train")) if lessons.preferences != "off" else (),
         passages=tuple(_corpus_once(project, folder)) if lessons.warm_up else (),
     )
-
-
-def _passed_over(dataset: Path, at_most: int) -> Iterator[Example]:
-    """Each training answer's question with passages that were shown and do not hold it. An answer that stands nowhere word for word ("yes",
-    say) is left out: which passages support it cannot be told by its words."""
-    found = {row.label: row for row in read_train(dataset) if row.target.answerable and row.target.start is not None}
-    for triple in read_triples(dataset)["train"]:
-        row = found.get(triple.label)
-        if row is None:
-            continue
-        for passage in triple.negatives[:at_most]:
-            yield Example(triple.text, passage, Target("", False), row.weight, "passed_over", triple.label)
 
 
 def _corpus_once(project: Project, folder: Path) -> list[str]:

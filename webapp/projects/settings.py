@@ -74,7 +74,7 @@ class ProjectSettings:
     variations: int = setting(0, 0, 8, "In how many other wordings each labelled question is learned; 0 adds none.")
     passed_over: int = setting(
         0, 0, 20,
-        "From how many of the passages shown beside the right one it learns that they do not answer the question; 0 from none.",
+        "From how many of the passages shown beside the right one it learns that they do not answer the question; each is one more row to learn, 0 adds none.",
     )  # fmt: skip
     rejects: str = setting(
         "off",
