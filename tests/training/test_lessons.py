@@ -274,5 +274,13 @@ def test_what_a_model_knew_before_is_asked_of_labelled_answers_alone(
     assert known(*LABELLED, wrong, refused) == 0.5
     assert known(*LABELLED, refused) == 1.0
     assert known(refused) == 0.0
+
+    class Alike:
+        identity = "alike"
+
+        def __call__(self, pairs: Any) -> list[float]:
+            return [0.5] * len(pairs)
+
+    monkeypatch.setattr(answerer, "similarity", Alike())
     assert known(*LABELLED, wrong, *OLD) == 0.0  # starting data keeps what it knew
     assert known(*LABELLED, wrong, *OLD, lessons=Lessons(rehearsal=False)) == 0.5

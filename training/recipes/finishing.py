@@ -58,7 +58,7 @@ the questions that the passage answers; "refused" the share of the other questio
 """
 
 
-TAUGHT = """After one iteration on {labels} labels of the two left-out families ({label_seconds:.0f} s, the demo's settings) they are
+TAUGHT = """After one iteration on {labels} labels of the two left-out families ({label_seconds:.0f} s, the demo's epochs) they are
 right at {taught_left_out:.1%}, and restaurants with unseen names at {taught_unseen_names:.1%} ({taught_unseen_names_refused:.1%}
 refused).
 """
