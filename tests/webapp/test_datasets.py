@@ -24,6 +24,7 @@ from webapp.datasets.service import build_examples
 from webapp.db import write
 from webapp.errors import Damaged
 from webapp.models import Dataset, DatasetLabel, Document, Label, Person, Project, Question, db, now
+from webapp.projects import settings as project_settings
 
 
 @pytest.fixture
@@ -212,6 +213,15 @@ def test_the_page_shows_each_kind_apart_with_its_count_and_its_exact_text(
     expected = {"accept": 1, "preference": 1, "reject": 1, "negative": 2, "triple": 2}[kind]
     assert page.count("<article") == expected
     assert re.search(rf'aria-current="page">[A-Za-z ]+<span class="meta">{expected}</span>', page)
+
+
+def test_the_retrieval_rows_say_when_the_answering_model_learns_from_them_too(client: FlaskClient, labelled: Labelled):
+    address = f"/p/{labelled.project.id}/dataset?kind="
+    assert "The answering model learns from these too" not in client.get(address + "triple").text
+    with write() as session:
+        project_settings.update(session, labelled.project, passed_over=3)
+    assert "from up to 3 of the passages" in client.get(address + "triple").text
+    assert "The answering model learns from these too" not in client.get(address + "accept").text
 
 
 def test_the_page_shows_one_split_of_one_kind(client: FlaskClient, labelled: Labelled):

@@ -196,7 +196,10 @@ def test_a_held_iteration_is_not_started_again_at_the_next_label(labelled: Label
     label_more(labelled, 1, start=30)
     assert maybe_start(project.id) is None
     assert "1 of 8 new or changed labels" in assess(project).line
-    assert "14 since the model in service was trained" in assess(project).line
+    assert (
+        "14 since the model in service was trained; the last iteration with them is not in service"
+        in assess(project).line
+    )
 
 
 def test_zero_means_never_and_says_so(labelled: Labelled):

@@ -2,11 +2,11 @@
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from tests.webapp.queue_rows import add_answer, add_queue, add_release, decide, form_of, labels_of, person_named, take
 from webapp.db import write
-from webapp.models import Dataset, DatasetLabel, Label, Passage, Project, db
+from webapp.models import Answer, Dataset, DatasetLabel, Label, Passage, Project, db
 
 
 def label_all(client: FlaskClient, project: Project, *decisions: str) -> None:
@@ -35,6 +35,17 @@ def test_the_list_filters_by_decision_person_text_and_release(
     assert client.get(f"{address}?person={person_named('Ada').id}").text.count("/labels/") == 3
     assert "No label fits" in client.get(f"{address}?person={person_named('Ben').id}").text
     assert client.get(f"{address}?decision=%27%3B--&person=x&before=x&sort=password").status_code == 200
+
+
+def test_the_list_says_not_answerable_where_that_is_the_right_answer(client: FlaskClient, project: Project) -> None:
+    label_all(client, project, "accept", "unanswerable")
+    address = f"/p/{project.id}/labels"
+    words = 'data-name="Right answer"><span class="meta">not answerable</span>'
+    assert words not in client.get(f"{address}?decision=accept").text
+    assert words in client.get(f"{address}?decision=unanswerable").text
+    with write() as session:
+        session.execute(update(Answer).values(text="", answerable=False))
+    assert words in client.get(f"{address}?decision=accept").text
 
 
 def test_the_list_shows_what_counts_now_or_every_version(client: FlaskClient, project: Project) -> None:

@@ -11,6 +11,7 @@ from webapp.errors import NotFound
 from webapp.htmx import render
 from webapp.people.service import require, viewer_id
 from webapp.projects.service import project_or_404
+from webapp.projects.settings import read as read_settings
 
 bp = Blueprint("datasets", __name__)
 
@@ -36,7 +37,7 @@ def show(project_id: int) -> ResponseReturnValue:
     shown = preview(project, viewer_id=viewer_id(), kind=kind, split=split, page=page)
     return render(
         "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=KINDS, split=split, splits=SPLITS,
-        explanations=EXPLANATIONS,
+        explanations=EXPLANATIONS, passed_over=read_settings(project).passed_over,
         datasets=service.list_datasets(project.id),
     )  # fmt: skip
 
