@@ -8,6 +8,7 @@ import toys
 from flask import Flask
 from sqlalchemy import func, select
 
+from training.recipes.demo import GOLD
 from webapp.ask.ordering import order_queue
 from webapp.corpus.importing import import_file
 from webapp.datasets.freeze import freeze
@@ -71,4 +72,4 @@ def test_an_interrupted_demo_is_finished(app: Flask, monkeypatch: pytest.MonkeyP
         with pytest.raises(KeyboardInterrupt):
             setup.prepare_demo(say=lambda _: None)
     assert champion_of(setup.prepare_demo(say=lambda _: None)) is not None
-    assert db.session.scalar(select(func.count()).where(Question.source == "gold")) == 200
+    assert db.session.scalar(select(func.count()).where(Question.source == "gold")) == GOLD
