@@ -190,6 +190,7 @@ def _callback(trainer: Any, run: Run) -> Any:
 def _evaluate(model: Any, run: Run, step: int) -> None:
     if run.judge is None:
         return
+    run.report(step / len(run), f"Measuring on the validation questions after step {step} of {len(run)}")
     scores = dict(run.judge.measure())
     selection = scores.pop("selection")
     run.log({"step": step, "fraction": step / len(run), **scores})

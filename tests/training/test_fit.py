@@ -109,7 +109,8 @@ def test_checkpoints_hold_only_safetensors_and_json(tiny_span: Path, tmp_path: P
 def test_the_best_validation_weights_are_kept(tiny_span: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    answerer, done, _ = run(tiny_span, tmp_path)
+    answerer, done, messages = run(tiny_span, tmp_path)
+    assert sum(message.startswith("Measuring on the validation questions") for message in messages) == 4
     assert done is not None
     assert done.best_step == round(done.steps * 2 / 4)  # the second of the four measurements is the highest
     kept = load_file(tmp_path / f"best-{done.best_step}/weights.safetensors")
