@@ -42,7 +42,8 @@ class Example:
     """One training row: one input text, at most one passage, one target.
 
     ``kind`` is ``accept``, ``correct``, ``negative``, ``reject`` (then ``weight`` is below zero: the target is not to be said),
-    ``variation`` (a labelled row asked another way), ``passed_over`` (its question with a shown passage without the answer), ``practice`` or ``rehearsal``; ``label`` the id of the label behind it, if any.
+    ``variation`` (a labelled row asked another way), ``passed_over`` (its question with a shown passage without the answer),
+    ``practice`` or ``rehearsal``; ``label`` the id of the label behind it, if any.
     """
 
     text: str

@@ -22,9 +22,8 @@ class Task(Protocol):
     PRIMARY_METRIC: str
     METRICS: dict[str, str]  # key -> name a person reads, in the order to show them; the task's own only
     GUARDS: dict[str, float]  # metric -> how far it may fall before the gate holds a candidate, whatever else it gains
-    EXPORTS: dict[
-        str, tuple[str, str]
-    ]  # format name -> its title, and "module:function" that streams label rows in that format
+    # Format name -> its title, and the "module:function" that streams label rows in that format.
+    EXPORTS: dict[str, tuple[str, str]]
     READERS: dict[str, str]  # "gold" -> "module:function" that reads a file of gold rows: ``(path, *, drop)``
 
     def format(self, text: str, passage: str) -> str: ...
