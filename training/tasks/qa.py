@@ -10,12 +10,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from training import answerability, metrics
+from training import answerability, metrics, thresholds
 from training.answerability import Seen, Weights
 from training.answerers.settings import Settings
 from training.bootstrap import Interval, interval_of
 from training.judge import Judge
 from training.lessons import Lessons, Material
+from training.thresholds import RECOGNISED
 from training.types import Example, FitConfig, Gold, Input, Prediction, Reading, Report, Target
 
 NAME = "qa"
@@ -39,12 +40,6 @@ READERS = {"gold": "training.squad:read"}
 
 NOT_ANSWERABLE = "not answerable"
 ESCAPE = "\\"
-RECOGNISED = 0.75
-MARGIN = 0.05
-"""What an iteration asks for beyond that on its validation questions: a threshold chosen on them recognises a little less elsewhere."""
-MOST_ASKED = 0.95
-MOST_F1_LOST = 0.02
-NOISE = 1.5
 UNTRAINED_ROWS = 500
 """Labelled rows that the model is asked before it learns them: more would not change what they tell, and each is read once."""
 READ_AT_ONCE = 32
@@ -190,14 +185,12 @@ def _judging(validation: Sequence[Gold]) -> Sequence[Gold]:
 
 
 def _share_to_recognise(before: Sequence[Prediction], golds: Sequence[Gold]) -> float:
-    """The share of the unanswerable that the threshold of a model that learned must recognise: three quarters, or as many as the model did
-    ``before``, and :data:`MARGIN`. A model that answered less than a quarter of what has an answer recognised nothing."""
+    """:func:`training.thresholds.share_to_recognise` of what a model said ``before`` it learned."""
     said = list(zip(before, golds, strict=True))
-    refused = [not one.answerable for one, gold in said if not gold.answerable]
-    answered = [one.answerable for one, gold in said if gold.answerable]
-    knew = bool(refused) and bool(answered) and sum(answered) >= len(answered) / 4
-    recognised = sum(refused) / len(refused) if knew else 0.0
-    return min(max(RECOGNISED, recognised) + MARGIN, MOST_ASKED)
+    return thresholds.share_to_recognise(
+        refused=[not one.answerable for one, gold in said if not gold.answerable],
+        answered=[one.answerable for one, gold in said if gold.answerable],
+    )
 
 
 def _judge_by_similarity(
@@ -386,40 +379,11 @@ def choose_threshold(
     against the best such one: overall F1 alone would often refuse everything. With one class only, the middle, as nothing can be
     learned about it.
 
-    With ``near``, the threshold closest to it among those at most :data:`NOISE` questions worse than the best: thirty validation
-    questions say little, and a threshold that follows their noise has a model refuse what it knows.
+    With ``near``, the threshold closest to it among those that are hardly worse than the best (:func:`training.thresholds.choose`).
     """
     each = score_each(predictions, golds)
     positives = [bool(metrics.accepted(gold.answers)) for gold in golds]
     if not golds or all(positives) or not any(positives):
         return 0.5 if near is None else near
-    rows = sorted(zip((_effective(p) for p in predictions), positives, each, strict=True), key=lambda row: row[0])
-    count, others = sum(positives), len(rows) - sum(positives)
-    # Of thirty questions one alone is worth more than the two points, and more than the share asks for.
-    needed = share if near is None else math.floor(share * others) / others
-    most_lost = MOST_F1_LOST if near is None else max(MOST_F1_LOST, NOISE / count)
-    enough = [c for c in _candidates(rows) if c[2] >= needed]
-    best_f1 = max(f1 for _, f1, _ in enough)
-    right = {c: c[1] * count + c[2] * others for c in enough if c[1] >= best_f1 - most_lost}
-    best = max(right, key=right.__getitem__)
-    if near is None:
-        return best[0]
-    return min((c for c in right if right[c] >= right[best] - NOISE), key=lambda c: abs(c[0] - near))[0]
-
-
-def _candidates(rows: Sequence[tuple[float, bool, dict[str, float]]]) -> list[tuple[float, float, float]]:
-    """(threshold, answerable F1, unanswerable recognised) between every two neighbouring scores, one sweep upwards."""
-    count = sum(positive for _, positive, _ in rows)
-    f1 = sum(row["span_f1"] for _, positive, row in rows if positive)
-    refused = 0
-    candidates = [(0.0, f1 / count, 0.0)]
-    for i, (value, positive, row) in enumerate(rows):
-        f1 -= row["span_f1"] if positive else 0.0
-        refused += not positive
-        following = rows[i + 1][0] if i + 1 < len(rows) else max(1.0, metrics.above(value))
-        if following > value:
-            # Halfway to the next score keeps the decision stable under rounding.
-            middle = (value + following) / 2
-            threshold = middle if value < middle <= following else following
-            candidates.append((max(threshold, 0.0), f1 / count, refused / (len(rows) - count)))
-    return candidates
+    found = zip((_effective(p) for p in predictions), positives, (row["span_f1"] for row in each), strict=True)
+    return thresholds.choose(list(found), near=near, share=share)
