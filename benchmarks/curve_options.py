@@ -15,6 +15,7 @@ def fingerprints(options: argparse.Namespace) -> dict[str, str]:
     files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (options.labels, options.test)]
     shared = [*files, options.label_rows, options.test_rows, options.test_limit, options.base]
     ours = [options.strategy, options.epochs, options.learning_rate, options.variations, options.similarity]
+    ours += [] if options.abstention == "on" else ["judging only"]
     stock = [options.stock_epochs, options.stock_learning_rate]
     own: dict[str, list[Any]] = {"base": [], **{side: stock if side.startswith("stock") else ours for side in SIDES}}
     return {side: hashlib.sha256(repr((shared, settings)).encode()).hexdigest()[:16] for side, settings in own.items()}
@@ -47,6 +48,12 @@ def parse(description: str | None) -> argparse.Namespace:
         choices=["on", "off"],
         default="on",
         help="ours: may the likeness of question and passage count?",
+    )
+    parser.add_argument(
+        "--abstention",
+        choices=["on", "off"],
+        default="on",
+        help='ours: are labels that say "not answerable" learned, or do they only judge?',
     )
     parser.add_argument("--stock-epochs", type=float, default=3.0, help="Trainer's default")
     parser.add_argument("--stock-learning-rate", type=float, default=5e-5, help="Trainer's default")

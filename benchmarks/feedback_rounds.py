@@ -74,8 +74,7 @@ def train(
 ) -> Any:
     answerer = load(options.base, seed)
     taught = [example for example in examples if example.kind == "accept" and (side == "marks" or is_correct(example))]
-    # "Not answerable" marked wrong names no answer, so there is nothing to turn away from.
-    rejects = tuple(example for example in examples if example.kind == "reject" and example.target.answerable)
+    rejects = tuple(example for example in examples if example.kind == "reject")
     is_taught = side == "marks"
     config = FitConfig(epochs=options.epochs, seed=seed, save_every_s=1e9)
     with tempfile.TemporaryDirectory() as folder:

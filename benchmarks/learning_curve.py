@@ -140,7 +140,7 @@ def train_ours(setting: Setting, chosen: Sequence[int], *, seed: int, side: str)
     with tempfile.TemporaryDirectory() as folder:
         TASK.fit(
             answerer, rows, validation, folder=Path(folder), config=config, report=quiet, log=quiet,
-            lessons=Lessons(similarity=options.similarity == "on"),
+            lessons=Lessons(similarity=options.similarity == "on", abstention=options.abstention == "on"),
         )  # fmt: skip
     return answerer
 

@@ -17,12 +17,14 @@ WARM_UP_EPOCHS = 1.0
 class Lessons:
     """The switches of one run, saved with it. ``variations`` is how many other ways to ask are added for each labelled question.
 
+    ``abstention``: rows labelled "not answerable" are learned; without it they only judge (the threshold, what likeness is worth).
     ``passed_over``: for each labelled answer so many of the passages that were shown and do not hold it are learned as not answering it.
     ``similarity``: the likeness of text and passage may count when "answerable" is judged (:mod:`training.answerability`).
     ``only_warm_up``: practice on the corpus and starting data are all there is to learn from; labelled rows are left alone.
     """
 
     rehearsal: bool = True
+    abstention: bool = True
     variations: int = 0
     passed_over: int = 0
     rejects: bool = False
@@ -51,15 +53,21 @@ def learning_rows(
     A variation repeats a labelled row with the question asked another way: only where the round trip through
     :func:`training.variations.canonical` shows that it asks the same. The same arguments give the same rows.
     """
-    rows = [example for example in train if lessons.rehearsal or example.kind != "rehearsal"]
+    rows = [row for row in train if _is_learned(row, lessons)]
     rows += [
         replace(example, text=text, kind="variation")
-        for example in train
+        for example in rows
         if example.kind != "rehearsal" and lessons.variations
         for text in variations(example.text, lessons.variations, seed=seed)
     ]
     rows += list(material.passed_over) if lessons.passed_over else []
     return rows + (list(material.rejects) if lessons.rejects else [])
+
+
+def _is_learned(row: Example, lessons: Lessons) -> bool:
+    if row.kind == "rehearsal":
+        return lessons.rehearsal
+    return lessons.abstention or row.target.answerable
 
 
 def practice_rows(passages: Sequence[str], *, seed: int = 0) -> list[Example]:

@@ -1,15 +1,17 @@
 """What an iteration learns beside the labelled answers: every switch changes the rows or the steps, and preferences are judged."""
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import toys
 
-from training import stages
+from training import answerability, stages
 from training.answerers import load_answerer
 from training.bootstrap import Interval
+from training.fit import Fitted
 from training.judge import Judge
 from training.lessons import Lessons, Material, count_rows, learning_rows, practice_rows
 from training.preferences import LEAST_PAIRS, prefer, usable_pairs
@@ -42,6 +44,18 @@ def test_each_switch_gives_or_takes_its_rows() -> None:
     assert kinds(Lessons(variations=2)) == {"correct": 1, "rehearsal": 1, "variation": 2}
     assert kinds(Lessons(passed_over=1)) == {"correct": 1, "passed_over": 1, "rehearsal": 1}
     assert kinds(Lessons(rejects=True)) == {"correct": 1, "rehearsal": 1, "reject": 1}
+
+
+def test_labels_that_say_not_answerable_can_be_left_to_judge_alone() -> None:
+    none, old = (
+        replace(LABELLED[0], target=Target("", False), kind="negative"),
+        replace(OLD[0], target=Target("", False)),
+    )
+    rows = [LABELLED[0], none, old]
+    assert learning_rows(rows, Lessons(variations=1))[:3] == rows
+    kept = learning_rows(rows, Lessons(abstention=False, variations=1))
+    assert [row.kind for row in kept] == ["correct", "rehearsal", "variation"]
+    assert all(row.target.answerable for row in kept if row.kind != "rehearsal")
 
 
 def test_a_variation_asks_the_same_and_keeps_answer_weight_and_label() -> None:
@@ -255,6 +269,13 @@ def test_unanswerable_validation_questions_set_the_threshold_and_nothing_else_do
     assert qa.calibrate(answerer, answered + refused) != 0.5
 
 
+class Alike:
+    identity = "alike"
+
+    def __call__(self, pairs: Any) -> list[float]:
+        return [0.5] * len(pairs)
+
+
 def test_what_a_model_knew_before_is_asked_of_labelled_answers_alone(
     answerer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,12 +296,72 @@ def test_what_a_model_knew_before_is_asked_of_labelled_answers_alone(
     assert known(*LABELLED, refused) == 1.0
     assert known(refused) == 0.0
 
-    class Alike:
-        identity = "alike"
-
-        def __call__(self, pairs: Any) -> list[float]:
-            return [0.5] * len(pairs)
-
     monkeypatch.setattr(answerer, "similarity", Alike())
     assert known(*LABELLED, wrong, *OLD) == 0.0  # starting data keeps what it knew
     assert known(*LABELLED, wrong, *OLD, lessons=Lessons(rehearsal=False)) == 0.5
+
+
+def test_what_only_judges_still_says_what_likeness_is_worth_and_where_the_threshold_lies(
+    answerer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[Any] = []
+    monkeypatch.setattr(
+        stages, "fit", lambda answerer, rows, **_: learned.extend(rows) or Fitted(1, 1, None, 0, 0.0, 0, 0)
+    )
+    seen: list[Any] = []
+    monkeypatch.setattr(answerability, "learn", lambda train, validation, *, identity: seen.append((train, validation)))
+    monkeypatch.setattr(answerer, "similarity", Alike())
+    monkeypatch.setattr(
+        answerer,
+        "read",
+        lambda pairs: [Reading("Rome", 0.9 if "Rome" in passage else 0.4, -0.1) for _, passage in pairs],
+    )
+    train = toys.toy_examples(20)
+    answerable = [row.target.answerable for row in train]
+    assert 0 < sum(answerable) < 20
+    golds = [
+        Gold(str(i), "Where ?", (("Rome ." if i % 2 else "Oslo ."),), ("Rome",) if i % 2 else ()) for i in range(20)
+    ]
+    QA.fit(
+        answerer, train, golds, folder=tmp_path, config=CONFIG, report=lambda *_: None, log=lambda _: None,
+        lessons=Lessons(abstention=False),
+    )  # fmt: skip
+    assert [row.target.answerable for row in learned] == [True] * sum(answerable)
+    assert seen[0][0].answerable == answerable
+    assert 0.4 < answerer.settings.answerable_threshold < 0.9
+
+
+def test_not_answerable_called_wrong_shows_that_there_is_an_answer(
+    answerer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "learn", lambda *_, **__: None)
+    seen: list[Any] = []
+    monkeypatch.setattr(answerability, "learn", lambda train, validation, *, identity: seen.append(train))
+    monkeypatch.setattr(answerer, "similarity", Alike())
+    monkeypatch.setattr(answerer, "read", lambda pairs: [Reading("Rome", 0.9, -0.1) for _ in pairs])
+    denied = replace(REJECT, target=Target("", False))
+    golds = [Gold("1", "Where does Boris live ?", ("Boris lives in Rome .",), ("Rome",))]
+    QA.fit(
+        answerer, LABELLED, golds, folder=tmp_path, config=CONFIG, report=lambda *_: None, log=lambda _: None,
+        lessons=Lessons(rejects=True), material=Material(rejects=(REJECT, denied)),
+    )  # fmt: skip
+    # The rejected words say nothing about whether there are right ones.
+    assert seen[0].answerable == [True] * (len(LABELLED) + 1)
+
+
+def test_a_span_model_learns_that_there_is_an_answer_where_not_answerable_was_wrong(tiny_span: Path) -> None:
+    reader = load_answerer(tiny_span, QA)
+    denied = replace(REJECT, target=Target("", False), weight=-1.0)
+    [row] = reader.encode([denied])
+    assert row.labels == (0, 0)
+    before = reader.read([(denied.text, denied.passage)])[0].answerable_score
+    import torch
+
+    optimiser = torch.optim.SGD(reader.model.parameters(), lr=0.5)
+    for _ in range(5):
+        optimiser.zero_grad()
+        reader.loss(reader.model, reader.collate([row])).backward()
+        optimiser.step()
+    assert reader.read([(denied.text, denied.passage)])[0].answerable_score > before
+    # Of a passage read in several windows nobody said which one has the answer.
+    assert not reader.encode([replace(denied, passage=" ".join([denied.passage] * 300))])

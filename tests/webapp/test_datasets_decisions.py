@@ -46,8 +46,17 @@ def test_an_unanswerable_question_is_a_negative_row():
     assert (row.kind, row.answerable, row.text, row.is_passage_only) == ("negative", False, "", False)
 
 
-def test_a_wrong_answer_of_which_nothing_was_shown_and_a_skip_have_no_row_and_say_why():
-    result = decided(judged(1, "wrong_answer"), judged(2, "skip", question=2))
+NOTHING_TO_LEARN: list[dict[str, Any]] = [
+    {"second_passage": 7},  # "not answerable" was said of two passages together
+    {"answer": None, "read_passage": None, "first_passage": None},
+    {"is_blind": True},
+    {"read_passage": None, "first_passage": None},
+]
+
+
+@pytest.mark.parametrize("changes", NOTHING_TO_LEARN)
+def test_a_wrong_answer_of_which_nothing_was_shown_and_a_skip_have_no_row_and_say_why(changes: dict[str, Any]):
+    result = decided(judged(1, "wrong_answer", **changes), judged(2, "skip", question=2))
     assert not result.rows
     assert not result.rejects
     assert [out.kind for out in result.left_out] == ["wrong_answer", "skip"]
@@ -61,6 +70,24 @@ def test_a_wrong_answer_is_a_small_push_away_from_what_was_shown_in_the_passage_
     assert not result.rows
     assert not result.left_out
     assert result.lookups[0].chosen == ((1, 8),)
+
+
+@pytest.mark.parametrize(("changes", "passage"), [({}, 5), ({"passage": 8, "second_passage": 7}, 8)])
+def test_not_answerable_called_wrong_says_that_the_passage_has_an_answer(changes: dict[str, Any], passage: int):
+    # Of one passage it was said of, or of the one that a person named.
+    [row] = decided(judged(1, "wrong_answer", **changes)).rejects
+    assert (row.kind, row.text, row.answerable, row.passage, row.weight) == ("reject", "", False, passage, -0.1)
+
+
+@pytest.mark.parametrize("older", ["unanswerable", "accept"])
+def test_not_answerable_called_wrong_overrules_an_older_label_that_says_so_and_is_overruled_by_a_newer(older: str):
+    says_none = judged(1, older, text="")
+    result = decided(says_none, judged(2, "wrong_answer"))
+    assert not result.rows
+    assert [(out.label, out.kind) for out in result.left_out] == [(1, "contradicted")]
+    result = decided(judged(1, "wrong_answer"), judged(2, older, text=""))
+    assert [row.label for row in result.rows] == [2]
+    assert [(out.label, out.kind) for out in result.left_out] == [(1, "contradicted")]
 
 
 @pytest.mark.parametrize(("given", "becomes"), [(1.0, -0.1), (0.5, -0.05), (-0.1, -0.1), (-1.0, -1.0)])

@@ -13,6 +13,7 @@ from retriever.embedder import HashEmbedder
 from webapp.cli.corpus import import_
 from webapp.corpus import service as corpus
 from webapp.corpus.importing import ImportResult
+from webapp.datasets.files import SPLITS, read_rejects, reject_to_json
 from webapp.datasets.service import build_examples
 from webapp.db import write
 from webapp.label.export import Filters, write_labels
@@ -77,6 +78,19 @@ def test_the_weights_reach_the_examples(tmp_path: Path, project: Project):
     assert found["When does it open?"] == ("accept", 1.0)
     assert found["When does it close?"] == ("accept", 0.5)
     assert found["Who is welcome?"] == ("reject", -0.1)
+
+
+def test_not_answerable_marked_wrong_is_read_back_as_what_must_not_be_said_of_its_context(
+    tmp_path: Path, project: Project
+):
+    load(tmp_path, project, [{**row, "feedback": "Wrong"} for row in ROWS[2:]])
+    built = build_examples(project)
+    assert not built.left_out
+    lines = [reject_to_json(example, split) for split, example in built.rejects]
+    (tmp_path / "rejects.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    back = [row for split in SPLITS for row in read_rejects(tmp_path, split)]
+    found = {row.text: (row.target.text, row.target.answerable, row.weight, row.passage) for row in back}
+    assert found == {"Who is welcome?": ("nine", True, -0.1, CONTEXT), "Is there parking?": ("", False, -0.1, CONTEXT)}
 
 
 def test_the_answers_belong_to_no_release_in_service_and_the_context_is_one_document(tmp_path: Path, project: Project):

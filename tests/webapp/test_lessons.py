@@ -47,11 +47,18 @@ def test_the_settings_page_changes_each_switch(client: FlaskClient, project: Pro
         "preferences": "dpo",
         "warm_up": "on",
     }
-    form["similarity"] = "off"
+    form |= {"similarity": "off", "abstention": "off"}
     assert "Saved." in client.post(address, data=form).text
     switched = lessons.switched_on(project_settings.read(project))
     assert switched == Lessons(
-        rehearsal=False, variations=2, passed_over=3, rejects=True, preferences="dpo", warm_up=True, similarity=False
+        rehearsal=False,
+        abstention=False,
+        variations=2,
+        passed_over=3,
+        rejects=True,
+        preferences="dpo",
+        warm_up=True,
+        similarity=False,
     )
 
 

@@ -4,6 +4,7 @@ After Devlin et al. 2019, section 4.3: a long passage is read in overlapping win
 best span's score exceeds the lowest no-answer score of its windows.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +77,14 @@ class SpanAnswerer:
         ]
         rows: list[Row] = []
         empty: dict[int, int] = {}
-        for window in self.windows([(e.text, e.passage) for e in examples]):
+        windows = self.windows([(e.text, e.passage) for e in examples])
+        counts = Counter(window.pair for window in windows)
+        for window in windows:
             example, place = examples[window.pair], found[window.pair]
             if example.target.answerable and place is None:
                 continue
+            if example.weight < 0 and place is None and counts[window.pair] > 1:
+                continue  # there is an answer, but not in every window
             labels = (0, 0) if place is None else _token_span(window, place)
             if labels == (0, 0):
                 empty[window.pair] = empty.get(window.pair, 0) + 1

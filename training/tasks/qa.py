@@ -153,7 +153,7 @@ def fit(
     likeness = teaches and lessons.similarity and answerer.similarity is not None
     # Starting data keeps what the model knew by itself; more of the old weights would only slow the new down.
     is_rehearsed = lessons.rehearsal and any(row.kind == "rehearsal" for row in train)
-    asked = train if teaches and (likeness or not is_rehearsed) else ()
+    asked = [*train, *material.rejects] if teaches and (likeness or not is_rehearsed) else ()
     untrained = _ask_untrained(answerer, asked, report, likeness=likeness)
     judging = _judging(validation)
     share = _share_to_recognise(predict(answerer, _inputs(judging)), judging)
@@ -232,7 +232,8 @@ class Untrained:
 
 
 def _ask_untrained(answerer: Any, train: Sequence[Example], report: Report, *, likeness: bool) -> Untrained:
-    labelled = [row for row in train if row.kind in LABELLED and row.weight > 0]
+    # That an answer in words is wrong says nothing about whether there is another; that "not answerable" is wrong does.
+    labelled = [row for row in train if (row.weight > 0 and row.kind in LABELLED) or _is_denied(row)]
     rows = labelled if len(labelled) <= UNTRAINED_ROWS else Random(0).sample(labelled, UNTRAINED_ROWS)
     inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(rows)]
     predictions: list[Prediction] = []
@@ -247,7 +248,12 @@ def _ask_untrained(answerer: Any, train: Sequence[Example], report: Report, *, l
     known = (
         metrics.mean([metrics.token_f1(one.best_text, row.target.text) for one, row in answered]) if answered else 0.0
     )
-    return Untrained(known, _seen(predictions, alike, [row.target.answerable for row in rows]))
+    return Untrained(known, _seen(predictions, alike, [row.target.answerable or _is_denied(row) for row in rows]))
+
+
+def _is_denied(row: Example) -> bool:
+    """A person called "not answerable" wrong: the passage has an answer, though nobody said which."""
+    return row.weight < 0 and not row.target.answerable
 
 
 def _seen(predictions: Sequence[Prediction], alike: Sequence[float | None], answerable: Sequence[bool]) -> Seen:

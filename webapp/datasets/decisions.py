@@ -2,8 +2,8 @@
 
 One label can give several rows. An answer (``accept``, ``correct``) is a supervised row; ``unanswerable`` and ``wrong_passage``
 say that a passage does not answer the question (``negative``); a correction is also a ``preference`` over the answer that was
-shown; a wrong answer without a correction is a ``reject``: that answer is not to be given; and what a question's labels say
-about its passages is a ``Lookup``, from which ``triples.py`` makes the retriever's rows. A skip teaches nothing.
+shown; a wrong answer without a correction is a ``reject``: that answer, or "not answerable" of that one passage, is not to be given; and
+what a question's labels say about its passages is a ``Lookup``, from which ``triples.py`` makes the retriever's rows. A skip teaches nothing.
 On one question the newest judgement wins: older ones that say something else are left out and reported.
 """
 
@@ -17,7 +17,7 @@ REJECT_WEIGHT = -0.1
 Human Feedback"."""
 REASONS = {
     "skip": "The question was skipped.",
-    "wrong_answer": "A wrong answer without a correction, and no answer in words was shown with a passage: counted as a negative, but there is nothing to learn from.",
+    "wrong_answer": "A wrong answer without a correction, and neither an answer in words nor one passage that it was said of: counted as a negative, but there is nothing to learn from.",
     "contradicted": "It contradicts the newer label {newer} on the same question; the newest wins.",
     "agrees": "It says the same as the newer label {newer}; its wording counts as one more right answer in the evaluation.",
     "no_text": "The right answer is empty.",
@@ -43,6 +43,7 @@ class Judged:
     weight: float = 1.0
     shown_text: str = ""  # "" when nothing, or "not answerable", was shown
     is_blind: bool = False  # the person did not see the answer, so what they wrote corrects nothing
+    second_passage: int | None = None  # None where the answer was shown with one passage
 
     @property
     def decision(self) -> str:
@@ -52,6 +53,10 @@ class Judged:
     def judged_passage(self) -> int | None:
         """The passage the verdict speaks of: for an answer the chosen one, for what is rejected the one that was read."""
         shown = self.read_passage or self.first_passage
+        if self.decision == "wrong_answer" and not self.shown_text.strip():
+            # "Not answerable" was said of all the passages together: the opposite holds for one alone only where there was one, or where
+            # the person named it.
+            return self.passage or (shown if self.second_passage is None else None)
         return shown or self.passage if self.decision in ("wrong_passage", "wrong_answer") else self.passage or shown
 
 
@@ -59,7 +64,8 @@ class Judged:
 class Row:
     """One example to be. ``also_right`` are other people's wordings; ``ruled_out`` the passages a label says are wrong.
 
-    In a ``preference`` the ``text`` is preferred to ``rejected``; in a ``reject`` the ``text`` is what must not be said.
+    In a ``preference`` the ``text`` is preferred to ``rejected``; in a ``reject`` the ``text`` is what must not be said, "not answerable" where
+    it is empty.
     """
 
     label: int
@@ -178,8 +184,8 @@ def _unusable(label: Judged, uses_passages: bool) -> str | None:
         return label.decision
     has_passage = label.judged_passage is not None or not uses_passages
     if label.decision == "wrong_answer":
-        # "Not answerable" was said of all the passages together: no single one of them can be taught the opposite.
-        return None if label.shown_text.strip() and has_passage else label.decision
+        saw_refusal = uses_passages and label.answer is not None and not label.is_blind
+        return None if (label.shown_text.strip() or saw_refusal) and has_passage else label.decision
     if label.verdict == "correct" and not label.text.strip():
         return "no_text"
     return None if has_passage else "no_passage"
@@ -194,7 +200,9 @@ def _rival(label: Judged, found: _Judgements) -> Judged | None:
     same_passage = found.pairs.get(label.judged_passage)
     if label.decision == "wrong_passage":
         return same_passage or (winner if winner and winner.judged_passage == label.judged_passage else None)
-    return winner or ((same_passage or found.refused.get(_plain(label.text))) if label.text.strip() else None)
+    if label.decision == "unanswerable" or not label.text.strip():
+        return winner or found.refused.get("")
+    return winner or same_passage or found.refused.get(_plain(label.text))
 
 
 def _agree(one: Judged, other: Judged) -> bool:
@@ -229,7 +237,7 @@ def _preference(answer: Row, label: Judged) -> list[Row]:
 def _reject_row(label: Judged) -> Row:
     return Row(
         label=label.label, question=label.question, question_text=label.question_text, kind="reject", text=label.shown_text,
-        answerable=True, passage=label.judged_passage, passage_chosen=True, start=None, answer=label.answer,
+        answerable=bool(label.shown_text.strip()), passage=label.judged_passage, passage_chosen=True, start=None, answer=label.answer,
         split=split_of(label.question_text), weight=label.weight if label.weight < 0 else REJECT_WEIGHT * label.weight,
     )  # fmt: skip
 

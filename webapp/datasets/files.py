@@ -40,6 +40,7 @@ def preference_to_json(preference: Preference, split: str) -> dict[str, Any]:
 
 
 def reject_to_json(example: Example, split: str) -> dict[str, Any]:
+    """``rejected`` is "" where "not answerable" was wrong."""
     return {
         "text": example.text, "passage": example.passage, "rejected": example.target.text, "start": example.target.start,
         "weight": example.weight, "label": example.label, "split": split,
@@ -85,7 +86,10 @@ def read_preferences(folder: Path, split: str) -> list[Preference]:
 def read_rejects(folder: Path, split: str) -> list[Example]:
     rows = [row for row in _read_if_written(folder / "rejects.jsonl") if row["split"] == split]
     return [
-        Example(row["text"], row["passage"], Target(row["rejected"], start=row["start"]), row["weight"], "reject", row["label"])
+        Example(
+            row["text"], row["passage"], Target(row["rejected"], bool(row["rejected"]), start=row["start"]), row["weight"], "reject",
+            row["label"],
+        )
         for row in rows
     ]  # fmt: skip
 

@@ -68,16 +68,17 @@ def uses_of(decided: Decided, triples: Iterable[Found]) -> tuple[Use, ...]:
 
 def judged_labels(project_id: int) -> list[Judged]:
     """Every current label with what decides its row; no passage texts, so that 50,000 labels stay small."""
-    first = aliased(AnswerPassage)
+    first, second = aliased(AnswerPassage), aliased(AnswerPassage)
     statement = (
         label_service.current_labels(project_id)
         .join(Question, Question.id == Label.question_id)
         .outerjoin(Answer, Answer.id == Label.answer_id)
         .outerjoin(first, (first.answer_id == Label.answer_id) & (first.rank == 1))
+        .outerjoin(second, (second.answer_id == Label.answer_id) & (second.rank == 2))
         .with_only_columns(
             Label.id, Label.question_id, Question.text, Label.verdict, Label.reject_reason, Label.text,
             Label.passage_id, Label.start, Label.answer_id, Answer.passage_id, first.passage_id, Label.weight,
-            func.coalesce(Answer.text, ""), Label.is_blind,
+            func.coalesce(Answer.text, ""), Label.is_blind, second.passage_id,
             maintain_column_froms=True,
         )
         .order_by(None)

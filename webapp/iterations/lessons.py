@@ -19,7 +19,7 @@ CORPUS_FILE = "corpus.jsonl"
 
 def switched_on(settings: ProjectSettings) -> Lessons:
     return Lessons(
-        rehearsal=settings.rehearsal == "on", variations=settings.variations, passed_over=settings.passed_over,
+        rehearsal=settings.rehearsal == "on", abstention=settings.abstention == "on", variations=settings.variations, passed_over=settings.passed_over,
         rejects=settings.rejects == "on", preferences=settings.preferences, warm_up=settings.warm_up == "on", similarity=settings.similarity == "on",
     )  # fmt: skip
 

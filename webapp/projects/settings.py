@@ -28,6 +28,7 @@ CHOICES: dict[str, dict[str, str]] = {
         "encoder": "yes, its sentence encoder too; takes minutes, and embeds every passage again when it helps",
     },
     "rehearsal": {"on": "yes", "off": "no"},
+    "abstention": {"on": "yes", "off": "no, they only judge"},
     "rejects": {"off": "no", "on": "yes"},
     "preferences": dict(zip(PREFERENCES, ("no", "yes, by direct preference optimisation"), strict=True)),
     "warm_up": {"off": "no", "on": "yes"},
@@ -71,6 +72,11 @@ class ProjectSettings:
     rehearsal: str = setting(
         "on", 0, 0, "Whether some of what the base model was first taught is mixed in, so that it does not forget it."
     )
+    abstention: str = setting(
+        "on", 0, 0,
+        "Whether the model learns from questions labelled “not answerable”. Otherwise these labels only decide from which confidence on it answers, "
+        "which can be better where it will serve other texts than those labelled.",
+    )  # fmt: skip
     variations: int = setting(0, 0, 8, "In how many other wordings each labelled question is learned; 0 adds none.")
     passed_over: int = setting(
         0, 0, 20,
