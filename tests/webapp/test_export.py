@@ -17,6 +17,7 @@ from webapp.jobs.run import run_here
 from webapp.label.export import Filters, is_formula, write_labels
 from webapp.label.export_files import export_to
 from webapp.models import Job, Person, Project, db
+from webapp.projects.service import overview
 
 
 @pytest.fixture
@@ -41,6 +42,12 @@ def test_json_lines_hold_every_current_label_with_what_the_model_had_shown(label
     assert (corrected["text"], corrected["shown_answer"], corrected["release"]) == ("=9 am", "8 am", 1)
     assert corrected["passage"][corrected["start"] : corrected["end"]] == "=9 am"
     assert [one["rank"] for one in corrected["passages"]] == [1, 2]
+
+
+def test_the_home_page_counts_the_labels_that_stand(labelled: Labelled):
+    # Neither what was replaced or undone nor a skip: six of the file but one.
+    assert set(labelled.by_verdict) == {"correct", "accept", "wrong_answer", "wrong_passage", "unanswerable", "skip"}
+    assert overview(labelled.project).labels == len(labelled.current) - 1
 
 
 def test_an_undone_or_superseded_label_is_not_exported(labelled: Labelled, tmp_path: Path):

@@ -1,6 +1,7 @@
 """A job's page: asks again while it runs, stays still when it has ended, and can be cancelled."""
 
 import contextlib
+import datetime as dt
 import sqlite3
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import update
 from webapp.db import PRAGMAS, write
 from webapp.jobs import service
 from webapp.jobs.context import context_of
-from webapp.models import Job, Project, db
+from webapp.models import Job, Project, db, now
 from webapp.settings import Settings
 
 HTMX = {"HX-Request": "true"}
@@ -35,6 +36,23 @@ def test_an_active_job_asks_again_by_itself_and_can_be_cancelled(client: FlaskCl
     assert "<html" not in fragment
     assert "every 1s" in fragment
     assert f"/jobs/{job.id}/cancel" in fragment
+
+
+TIMES: list[tuple[float, float, int, str]] = [
+    (60, 0.25, 1, "about 3 minutes left"), (600, 0.25, 1, "about 30 minutes left"), (60, 0.9, 1, "less than a minute left"),
+    (60, 0.05, 1, ""), (5, 0.5, 1, ""), (60, 0.5, 2, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("seconds", "fraction", "attempt", "words"), TIMES)
+def test_what_runs_says_how_much_longer_where_that_can_be_told(
+    client: FlaskClient, job: Job, seconds: float, fraction: float, attempt: int, words: str
+) -> None:
+    started = now() - dt.timedelta(seconds=seconds - 0.5)
+    set_state(job, state="running", fraction=fraction, attempt=attempt, started_at=started, message="Embedding")
+    fragment = client.get(f"/jobs/{job.id}", headers=HTMX).text
+    assert ("left" in fragment) == bool(words)
+    assert words in fragment
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from webapp.db import write
 from webapp.errors import Invalid, NotFound
-from webapp.models import AuditEvent, Document, Job, Project, Question, db
+from webapp.models import AuditEvent, Document, Job, Project, Question, Release, db
 from webapp.people import service as people
 from webapp.projects import service, settings
 
@@ -195,6 +195,37 @@ def test_the_home_page_has_one_card_for_work_of_one_kind(client: FlaskClient, pr
         shown = [runs.id, other.id]
     assert [job.id for job in service.overview(project).active_jobs] == shown
     assert client.get(f"/p/{project.id}/").text.count("Preparing answers") == 1
+
+
+def test_answering_ahead_that_was_cancelled_is_taken_up_again_from_the_home_page(
+    app: Flask, client: FlaskClient, project: Project
+) -> None:
+    address = f"/p/{project.id}/"
+    with write() as session:
+        session.add(Question(project_id=project.id, text="When does Bella open?", sha256="b" * 64))
+        release = Release(
+            project_id=project.id,
+            number=1,
+            state="champion",
+            answerer_path="a",
+            answerer_sha256="",
+            embedder="e",
+            sha256="",
+            reason="first",
+        )
+        session.add(release)
+        session.flush()
+        session.get_one(Project, project.id).champion_id = release.id
+    assert "1 waiting question has no answer yet." in client.get(address).text
+    annotator = sign_in_as(app, "Cy", "annotator")
+    assert "ask/ahead" not in annotator.get(address).text
+    assert annotator.post(f"{address}ask/ahead").status_code == 403
+    assert client.post(f"{address}ask/ahead").status_code == 303
+    [job] = db.session.scalars(select(Job).where(Job.kind == "predict"))
+    assert job.state == "queued"
+    page = client.get(address).text
+    assert "Preparing answers" in page
+    assert "no answer yet" not in page
 
 
 def test_an_empty_start_page_says_how_to_begin(client: FlaskClient) -> None:

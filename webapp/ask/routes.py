@@ -11,6 +11,7 @@ from webapp.errors import Invalid, NotFound, Unavailable
 from webapp.htmx import redirect_to, render
 from webapp.people.service import current_person, require
 from webapp.projects.service import project_or_404
+from webapp.releases.by_hand import request_answers
 
 bp = Blueprint("ask", __name__)
 
@@ -29,6 +30,16 @@ def _teaches() -> bool:
         return request.endpoint == "label.undo"
     names_passages = form.get("decision") in ("accept", "correct", "wrong_passage") or form.get("passage", "") != ""
     return names_passages or form.get("version", "0") != "0"
+
+
+@bp.post("/p/<int:project_id>/ask/ahead")
+@require("engineer")
+def answer_ahead(project_id: int) -> ResponseReturnValue:
+    """Have the waiting questions answered after that was cancelled."""
+    project = project_or_404(project_id)
+    with write() as rows:
+        request_answers(rows, project)
+    return redirect_to(url_for("projects.home", project_id=project.id))
 
 
 def _page(project_id: int, *, error: str = "") -> Response:

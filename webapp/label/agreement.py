@@ -13,8 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from training.metrics import token_f1
-from webapp.label.service import SUPERSEDED
-from webapp.models import Answer, Label, Project, Question
+from webapp.models import SUPERSEDED, Answer, Label, Project, Question
 
 FEWEST = 20
 NEWEST = 2_000  # of each kind; what people do changes, and the page stays quick

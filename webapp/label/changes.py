@@ -5,8 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from webapp.label.service import SUPERSEDED
-from webapp.models import Label
+from webapp.models import SUPERSEDED, Label
 
 UNLIMITED = 2**31 - 1
 

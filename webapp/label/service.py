@@ -12,7 +12,7 @@ from webapp.errors import Forbidden, Invalid, NotFound, Stale
 from webapp.label import blind
 from webapp.label.difference import edit_distance
 from webapp.label.submission import Shown, Submission, clean, decision_of, shown_answer
-from webapp.models import Label, Project, Question, UtcDateTime, now
+from webapp.models import SUPERSEDED, Label, Project, Question, UtcDateTime, now
 from webapp.projects import settings as project_settings
 
 UNDO_LAST = 10
@@ -20,8 +20,6 @@ UNDO_LAST = 10
 # Asked for every label, and building them, or filling objects from their rows, costs more than running them: they are made once,
 # and of tables instead of classes.
 _label = Label.__table__.c
-_newer = Label.__table__.alias().c
-SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == _label.id).exists()
 _in_round = (_label.question_id == bindparam("question"), _label.round == bindparam("round"))
 _NEWEST = (
     select(_label.id)

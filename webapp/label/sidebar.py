@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from webapp.label.changes import changed_labels
 from webapp.label.effects import newest_lines
-from webapp.label.service import SUPERSEDED, UNDO_LAST
+from webapp.label.service import UNDO_LAST
 from webapp.label.submission import decision_of
-from webapp.models import ACTIVE_JOB_STATES, Document, Iteration, Job, Label, LabelEffect, Project, Question
+from webapp.models import ACTIVE_JOB_STATES, SUPERSEDED, Document, Iteration, Job, Label, LabelEffect, Project, Question
 from webapp.projects import settings as project_settings
 
 COUNTED_FOR_S = 1.0

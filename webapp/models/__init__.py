@@ -3,7 +3,7 @@
 from webapp.models.base import UtcDateTime, db, now
 from webapp.models.corpus import CorpusIndex, Document, Passage, Project
 from webapp.models.jobs import ACTIVE_JOB_STATES, JOB_STATES, Job, Process
-from webapp.models.labelling import REJECT_REASONS, VERDICTS, Answer, AnswerPassage, Label, Question
+from webapp.models.labelling import REJECT_REASONS, SUPERSEDED, VERDICTS, Answer, AnswerPassage, Label, Question
 from webapp.models.learning import RELEASE_STATES, Dataset, DatasetLabel, EvaluationRow, Iteration, LabelEffect, Release
 from webapp.models.people import ROLES, AuditEvent, Person, SignIn, SignInLink
 
@@ -13,6 +13,7 @@ __all__ = [
     "REJECT_REASONS",
     "RELEASE_STATES",
     "ROLES",
+    "SUPERSEDED",
     "VERDICTS",
     "Answer",
     "AnswerPassage",

@@ -1,6 +1,7 @@
 """Work in the background and the processes that do it."""
 
 import datetime as dt
+import math
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, text
@@ -10,6 +11,8 @@ from webapp.models.base import db, now, one_of
 
 JOB_STATES = ("queued", "leased", "running", "succeeded", "failed", "cancelled")
 ACTIVE_JOB_STATES = JOB_STATES[:3]
+TELLS_FROM, TELLS_AFTER_S = 0.1, 10.0
+"""Before this part is done, or these seconds have passed, nobody can say how long a job takes."""
 
 
 class Job(db.Model):
@@ -46,6 +49,18 @@ class Job(db.Model):
     created_at: Mapped[dt.datetime] = mapped_column(default=now)
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
+
+    @property
+    def time_left(self) -> str:
+        """How much longer it takes if it goes on as it did, in words; "" where that cannot be told: at the beginning, or after an
+        interruption, when part was done before it started."""
+        if self.state != "running" or self.started_at is None or self.attempt > 1 or self.fraction < TELLS_FROM:
+            return ""
+        took = (now() - self.started_at).total_seconds()
+        if took < TELLS_AFTER_S:
+            return ""
+        minutes = math.ceil(took * (1 - self.fraction) / self.fraction / 60)
+        return "less than a minute left" if minutes <= 1 else f"about {minutes} minutes left"
 
 
 class Process(db.Model):

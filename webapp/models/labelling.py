@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.models.base import db, now, one_of
@@ -133,3 +133,9 @@ class Label(db.Model):
     person: Mapped[Person] = relationship()
     answer: Mapped[Answer | None] = relationship()
     passage: Mapped[Passage | None] = relationship()
+
+
+_newer = Label.__table__.alias().c
+SUPERSEDED = select(_newer.id).where(_newer.supersedes_id == Label.__table__.c.id).exists()
+"""Another label stands in its place. Of tables instead of classes: it is asked for every label, and building it anew costs more than
+running it."""

@@ -16,6 +16,7 @@ from webapp.cancelling import cancel_jobs
 from webapp.errors import Invalid, NotFound
 from webapp.models import (
     ACTIVE_JOB_STATES,
+    SUPERSEDED,
     CorpusIndex,
     Document,
     Iteration,
@@ -143,6 +144,7 @@ class Overview:
     passages: int
     questions: int
     open_questions: int
+    unanswered: int  # of them, those that no model has answered yet
     labels: int
     iterations: int
     champion: Release | None
@@ -164,7 +166,8 @@ def overview(project: Project) -> Overview:
         passages=champion.index.passages if champion and champion.index else 0,
         questions=count(Question),
         open_questions=count(Question, Question.state == "open"),
-        labels=count(Label, Label.verdict.not_in(("skip", "undo"))),
+        unanswered=count(Question, Question.state == "open", Question.answer_id.is_(None)),
+        labels=count(Label, Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED),
         iterations=count(Iteration),
         champion=champion,
         has_only_practised=made_by is not None and made_by.is_practice,
