@@ -74,8 +74,8 @@ class ProjectSettings:
     )
     abstention: str = setting(
         "on", 0, 0,
-        "Whether the model learns from questions labelled “not answerable”. Otherwise these labels only decide from which confidence on it answers, "
-        "which can be better where it will serve other texts than those labelled.",
+        "Whether the model learns from questions labelled “not answerable”. Otherwise these labels only judge it: from which confidence on it "
+        "answers, and how much likeness counts.",
     )  # fmt: skip
     variations: int = setting(0, 0, 8, "In how many other wordings each labelled question is learned; 0 adds none.")
     passed_over: int = setting(

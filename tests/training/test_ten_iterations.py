@@ -1,0 +1,31 @@
+"""What the benchmark of ten iterations says of a row of releases."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.ten_iterations import summary
+
+
+def step(number: int, decision: str, **slices: tuple[float, float]) -> dict[str, Any]:
+    return {
+        "iteration": number, "decision": decision, "is_promoted": decision == "promote", "slices": slices,
+        "questions": dict.fromkeys(slices, 50),
+    }  # fmt: skip
+
+
+def test_only_promoted_releases_count_and_the_last_is_measured_against_the_best_of_each_slice() -> None:
+    found = summary([
+        step(1, "promote", yes=(0.50, 0.60), no=(0.80, 0.79)),
+        step(2, "hold", yes=(0.60, 0.10), no=(0.79, 0.99)),
+        step(3, "promote", yes=(0.60, 0.59), no=(0.79, 0.75)),
+    ])  # fmt: skip
+    assert found["promoted"] == 2
+    assert found["worst_fall"] == {"points": pytest.approx(4.0), "slice": "no", "iteration": 3}
+    assert found["under_the_best"] == {"yes": pytest.approx(1.0), "no": pytest.approx(5.0)}
+    assert found["gained"] == {"yes": pytest.approx(9.0), "no": pytest.approx(-5.0)}
+
+
+def test_without_a_promotion_nothing_fell() -> None:
+    found = summary([step(1, "hold", yes=(0.5, 0.1))])
+    assert (found["promoted"], found["worst_fall"]["points"], found["under_the_best"]) == (0, 0.0, {})
