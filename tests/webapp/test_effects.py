@@ -133,7 +133,7 @@ def test_blame_is_counted_and_each_list_is_one_click_away(client: FlaskClient, l
         for series in client.get(f"/p/{labelled.project.id}/iterations/blame").json["series"]
         if series["name"] == "Reading missed"
     ]
-    assert one["points"] == [["1", 2]]
+    assert one["points"] == [["before", 1], ["1", 2]]
     page = client.get(address).text
     assert "?blame=retrieval_missed&amp;side=before#questions" in page
     listed = client.get(f"{address}?blame=retrieval_missed&side=before").text

@@ -20,12 +20,18 @@ def blame_of_one(iteration: Iteration) -> dict[str, Any]:
 
 
 def blame_of_all(project_id: int) -> dict[str, Any]:
-    """One bar for each iteration's candidate, oldest first."""
+    """What was in service before the first iteration, then one bar for each iteration's candidate, oldest first."""
     statement = (
         select(Iteration.number, EvaluationRow.after_blame, func.count()).join(Iteration, Iteration.id == EvaluationRow.iteration_id)
         .where(Iteration.project_id == project_id).group_by(Iteration.number, EvaluationRow.after_blame).order_by(Iteration.number)
     )  # fmt: skip
-    counts: dict[str, dict[str, int]] = {}
+    first = db.session.scalar(
+        select(Iteration.id).join(EvaluationRow, EvaluationRow.iteration_id == Iteration.id)
+        .where(Iteration.project_id == project_id).order_by(Iteration.number).limit(1)
+    )  # fmt: skip
+    counts: dict[str, dict[str, int]] = (
+        {"before": _count(EvaluationRow.before_blame, first)} if first is not None else {}
+    )
     for number, blame, count in db.session.execute(statement):
         counts.setdefault(str(number), {})[blame] = count
     return _stacked("iteration", counts)
