@@ -1,11 +1,13 @@
 """Ten iterations in a row, trained: what every promoted release costs the slices of the fixed test questions.
 
-    python benchmarks/ten_iterations.py --labels FILE [--label-rows title=A,B] --test FILE [--test-rows title=C] [--fixed 300]
-        [--rounds 10] [--per-round 25] [--base reader] [--seed 0] [--setting slice_noise=0] [--home FOLDER] [--json]
+    python benchmarks/ten_iterations.py --labels FILE [--label-rows title=A,B] --test FILE [--test-rows title=C] [--fixed 150]
+    python benchmarks/ten_iterations.py --world 7 --base starter --setting epochs=6 --setting passed_over=4
+        [--test-limit N] [--rounds 10] [--per-round 25] [--base reader] [--seed 0] [--setting slice_noise=0] [--home FOLDER] [--json]
 
-A project is made in a home of its own and the front door is used as a person would: of the label rows, drawn at random, ``--fixed`` are imported as
-gold, of which the hash of their wording makes some the gate's fixed test questions; the others are played by `errata replay`, an
-iteration after each round. Figures are read from what each iteration stored: F1 of the fixed test questions, of those with an answer
+``--world`` takes its rows from the demo's generator, begun with another number: other restaurants, the same kinds of questions.
+A project is made in a home of its own and the front door is used as a person would: of the label rows, drawn at random, ``--fixed`` of
+those that the hash of their wording keeps out of training are imported as gold, and some of these are the gate's fixed test questions; the others are
+played by `errata replay`, an iteration after each round. Figures are read from what each iteration stored: F1 of the fixed test questions, of those with an answer
 and of those without, before and after. A fall is what a promoted release loses against the one it replaced; ``under the best`` what the last
 champion scores below the best a slice ever had. ``--home`` keeps the work, so that the same command goes on. The last line is JSON.
 """
@@ -17,15 +19,20 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.learning_curve import read_rows
+from benchmarks.learning_curve import Row, read_rows
+from training.recipes import demo
+from training.split import split_of
 
 PROJECT = "Ten iterations"
+SPLITS = ("train", "validation", "test")
+WORLD_ROWS, WORLD_TEST = 900, 60
 SLICES = ("the fixed test questions", "answerable questions", "questions without an answer")
 
 
@@ -41,11 +48,14 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--labels", type=Path, required=True, help="gold JSON lines (.gz too) that play the annotator")
+    rows = parser.add_mutually_exclusive_group(required=True)
+    rows.add_argument("--labels", type=Path, help="gold JSON lines (.gz too) that play the annotator")
+    rows.add_argument("--world", type=int, help="the demo's generator instead, begun with this number")
     parser.add_argument("--label-rows", metavar="FIELD=VALUE,...", help="only these rows of it")
-    parser.add_argument("--test", type=Path, required=True, help="gold JSON lines to measure every champion on")
+    parser.add_argument("--test", type=Path, help="gold JSON lines to measure every champion on; with --labels")
     parser.add_argument("--test-rows", metavar="FIELD=VALUE,...", help="only these rows of it")
-    parser.add_argument("--fixed", type=int, default=300, help="label rows that are imported as gold instead of played")
+    parser.add_argument("--test-limit", type=int, help="so many of them, drawn at random; all if not given")
+    parser.add_argument("--fixed", type=int, default=150, help="label rows that are imported as gold instead of played")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--per-round", type=int, default=25)
     parser.add_argument("--base", default="reader", help="starter, reader or a model folder")
@@ -78,17 +88,36 @@ def prepare(options: argparse.Namespace, home: Path) -> tuple[Path, Path]:
     """The project with its gold, made once, and the files to play and to test on."""
     played, fixed, test = (home / f"{name}.jsonl" for name in ("played", "fixed", "test"))
     if not test.exists():
-        rows = read_rows(options.labels, options.label_rows)
+        rows, tested = world(options.world) if options.labels is None else files(options)
         Random(options.seed).shuffle(rows)
+        judging = [row for row in rows if split_of(row["question"]) != "train"][: options.fixed]
         errata(home, "project", "create", PROJECT, "--task", "qa", "--base", options.base)
         if options.setting:
             errata(home, "project", "set", PROJECT, *options.setting)
-        for path, part in ((played, rows[options.fixed :]), (fixed, rows[: options.fixed])):
-            path.write_text("".join(json.dumps(row) + "\n" for row in part), encoding="utf-8")
+        write(played, [row for row in rows if row not in judging])
+        write(fixed, judging)
         errata(home, "import", PROJECT, fixed, "--kind", "gold")
-        tested = read_rows(options.test, options.test_rows)
-        test.write_text("".join(json.dumps(row) + "\n" for row in tested), encoding="utf-8")
+        Random(0).shuffle(tested)
+        write(test, tested[: options.test_limit])
     return played, test
+
+
+def files(options: argparse.Namespace) -> tuple[list[Row], list[Row]]:
+    if options.test is None:
+        raise SystemExit("--labels needs --test: the rows that every champion is measured on.")
+    return read_rows(options.labels, options.label_rows), read_rows(options.test, options.test_rows)
+
+
+def world(seed: int) -> tuple[list[Row], list[Row]]:
+    """Questions of a world of the generator: some to label, some to test on."""
+    random = Random(seed)
+    told = demo.documents(random, demo.restaurants(random))
+    rows = demo.gold(random, told, taken=set(), count=WORLD_ROWS, splits=SPLITS)
+    return rows[WORLD_TEST:], rows[:WORLD_TEST]
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def errata(home: Path, *arguments: object) -> dict[str, Any]:

@@ -6,6 +6,7 @@ used in training, and two families of questions are new to the starter, so that 
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,6 +21,7 @@ from training.variations import vary
 
 SEED = 2026
 RESTAURANTS, DOCUMENTS, QUEUE, GOLD = 16, 160, 280, 300
+JUDGING = ("validation", "test")  # gold answers are never learned from: one that fell into training could judge nothing
 IMPOSSIBLE = 0.3  # of the gold questions: fewer could not tell whether a model refuses as it should
 _TITLES = (
     "An evening at {n}",
@@ -37,7 +39,7 @@ Row = dict[str, Any]
 Told = list[tuple[Row, Place, tuple[Family, ...]]]
 
 
-def _restaurants(random: Random) -> list[Place]:
+def restaurants(random: Random) -> list[Place]:
     places: dict[str, Place] = {}
     while len(places) < RESTAURANTS:
         place = make_place(random, "demo", RESTAURANT)
@@ -138,26 +140,27 @@ def _find_told(random: Random, told: Told, *, left_out: bool, impossible: bool) 
             return row, place, random.choice(wanted)
 
 
-def _gold_row(random: Random, told: Told, *, asked: set[str]) -> Row:
+def _gold_row(random: Random, told: Told, *, asked: set[str], splits: Sequence[str]) -> Row:
     """A question nobody asked yet, with the document that answers it; some are asked of a document that does not."""
     left_out, impossible = random.random() < 0.5, random.random() < IMPOSSIBLE
     while True:
         row, place, family = _find_told(random, told, left_out=left_out, impossible=impossible)
         question = _question(random, place, family)
-        # Gold answers are never learned from: those that would fall into training could judge nothing.
-        if question.casefold() not in asked and split_of(question) != "train":
+        if question.casefold() not in asked and split_of(question) in splits:
             break
     text = place.facts[family.key]
     answers = [] if impossible else [{"text": text, "start": row["text"].index(text)}]
     return {"question": question, "context": row["text"], "answers": answers, "is_impossible": impossible}
 
 
-def gold(random: Random, told: Told, *, taken: set[str]) -> list[Row]:
+def gold(
+    random: Random, told: Told, *, taken: set[str], count: int = GOLD, splits: Sequence[str] = JUDGING
+) -> list[Row]:
     """Questions beside those of the queue (``taken``), half of them of the left-out families, about as there."""
     rows: list[Row] = []
     asked = set(taken)
-    while len(rows) < GOLD:
-        row = _gold_row(random, told, asked=asked)
+    while len(rows) < count:
+        row = _gold_row(random, told, asked=asked, splits=splits)
         asked.add(row["question"].casefold())
         rows.append({"id": f"gold-{len(rows) + 1:03d}", **row})
     return rows
@@ -166,7 +169,7 @@ def gold(random: Random, told: Told, *, taken: set[str]) -> list[Row]:
 def build() -> dict[str, list[Row]]:
     """The rows of each file by its name; always the same."""
     random = Random(SEED)
-    places = _restaurants(random)
+    places = restaurants(random)
     told = documents(random, places)
     questions = queue(random, places)
     golden = gold(random, told, taken={row["question"].casefold() for row in questions})
