@@ -8,7 +8,7 @@
 A project is made in a home of its own and the front door is used as a person would: of the label rows, drawn at random, ``--fixed`` of
 those that the hash of their wording keeps out of training are imported as gold, and some of these are the gate's fixed test questions; the others are
 played by `errata replay`, an iteration after each round. Figures are read from what each iteration stored: F1 of the fixed test questions, of those with an answer
-and of those without, before and after. A fall is what a promoted release loses against the one it replaced; ``under the best`` what the last
+and of those without, before and after (the gate watches smaller slices too). A fall is what a promoted release loses against the one it replaced; ``under the best`` what the last
 champion scores below the best a slice ever had. ``--home`` keeps the work, so that the same command goes on. The last line is JSON.
 """
 
@@ -63,7 +63,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--setting", metavar="NAME=VALUE", action="append", default=[], help="a setting of the project")
     parser.add_argument("--home", type=Path, help="keep the home folder here")
     parser.add_argument("--json", action="store_true", help="print only the last line")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if (options.labels is None) != (options.test is None):
+        parser.error("--labels and --test go together; --world brings its own questions.")
+    return options
 
 
 def measure(options: argparse.Namespace, home: Path) -> None:
@@ -73,6 +76,8 @@ def measure(options: argparse.Namespace, home: Path) -> None:
         options.per_round, "--seed", options.seed,
     )  # fmt: skip
     steps = read_steps(home / "errata.sqlite3")
+    if not steps:
+        raise SystemExit("No iteration was compared; the rounds say why: " + json.dumps(replayed["rounds"]))
     if not options.json:
         for step, played_round in zip(steps, replayed["rounds"], strict=False):
             slices = "  ".join(
@@ -91,7 +96,8 @@ def prepare(options: argparse.Namespace, home: Path) -> tuple[Path, Path]:
         rows, tested = world(options.world) if options.labels is None else files(options)
         Random(options.seed).shuffle(rows)
         judging = [row for row in rows if split_of(row["question"]) != "train"][: options.fixed]
-        errata(home, "project", "create", PROJECT, "--task", "qa", "--base", options.base)
+        if not (home / "errata.sqlite3").exists():
+            errata(home, "project", "create", PROJECT, "--task", "qa", "--base", options.base)
         if options.setting:
             errata(home, "project", "set", PROJECT, *options.setting)
         write(played, [row for row in rows if row not in judging])
@@ -103,8 +109,6 @@ def prepare(options: argparse.Namespace, home: Path) -> tuple[Path, Path]:
 
 
 def files(options: argparse.Namespace) -> tuple[list[Row], list[Row]]:
-    if options.test is None:
-        raise SystemExit("--labels needs --test: the rows that every champion is measured on.")
     return read_rows(options.labels, options.label_rows), read_rows(options.test, options.test_rows)
 
 
@@ -135,7 +139,8 @@ def read_steps(database: Path) -> list[dict[str, Any]]:
     """Every iteration's decision and, of each slice of the fixed test questions, the mean F1 before and after."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         iterations = connection.execute(
-            "SELECT i.id, i.number, i.gate, r.promoted_at FROM iteration i JOIN release r ON r.iteration_id = i.id ORDER BY i.number"
+            "SELECT i.id, i.number, i.gate, max(r.promoted_at) FROM iteration i JOIN release r ON r.iteration_id = i.id "
+            "GROUP BY i.id ORDER BY i.number"
         ).fetchall()
         steps = []
         for identity, number, gate, promoted_at in iterations:

@@ -53,7 +53,7 @@ def learning_rows(
     A variation repeats a labelled row with the question asked another way: only where the round trip through
     :func:`training.variations.canonical` shows that it asks the same. The same arguments give the same rows.
     """
-    rows = [row for row in train if _is_learned(row, lessons)]
+    rows = [row for row in train if is_learned(row, lessons)]
     rows += [
         replace(example, text=text, kind="variation")
         for example in rows
@@ -64,7 +64,8 @@ def learning_rows(
     return rows + (list(material.rejects) if lessons.rejects else [])
 
 
-def _is_learned(row: Example, lessons: Lessons) -> bool:
+def is_learned(row: Example, lessons: Lessons) -> bool:
+    """Whether a row of the training split is learned, or only judges."""
     if row.kind == "rehearsal":
         return lessons.rehearsal
     return lessons.abstention or row.target.answerable

@@ -7,7 +7,7 @@ from typing import Any
 
 from training.fit import LEAST_LABELS, check_examples, fit, learning_rate
 from training.judge import Judge, is_sure
-from training.lessons import WARM_UP_EPOCHS, Lessons, Material, count_rows, learning_rows, practice_rows
+from training.lessons import WARM_UP_EPOCHS, Lessons, Material, count_rows, is_learned, learning_rows, practice_rows
 from training.preferences import LEAST_PAIRS, can_prefer, prefer, usable_pairs
 from training.types import Example, FitConfig, Report, TrainingError
 
@@ -44,7 +44,7 @@ def learn(
             lessons=lessons,
         )
         return
-    check_examples(train)
+    check_examples([row for row in train if is_learned(row, lessons)])
     rows = learning_rows(train, lessons, material, seed=config.seed)
     practice = practice_rows(material.passages, seed=config.seed) if lessons.warm_up else []
     has_preferences = lessons.preferences != "off"

@@ -301,6 +301,15 @@ def test_what_a_model_knew_before_is_asked_of_labelled_answers_alone(
     assert known(*LABELLED, wrong, *OLD, lessons=Lessons(rehearsal=False)) == 0.5
 
 
+def test_labels_that_only_judge_do_not_make_few_answers_enough(answerer: Any, tmp_path: Path) -> None:
+    refused = [Example(f"Who is {name} ?", CORPUS[0], Target("", False), kind="negative") for name in toys.NAMES[:7]]
+    with pytest.raises(TrainingError, match="only 1 labelled"):
+        learn(
+            answerer, [*LABELLED, *refused], judge=None, folder=tmp_path, config=CONFIG, report=lambda *_: None, log=lambda _: None,
+            lessons=Lessons(abstention=False, variations=8), material=Material(),
+        )  # fmt: skip
+
+
 def test_what_only_judges_still_says_what_likeness_is_worth_and_where_the_threshold_lies(
     answerer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,6 +356,11 @@ def test_not_answerable_called_wrong_shows_that_there_is_an_answer(
     )  # fmt: skip
     # The rejected words say nothing about whether there are right ones.
     assert seen[0].answerable == [True] * (len(LABELLED) + 1)
+    QA.fit(
+        answerer, LABELLED, golds, folder=tmp_path, config=CONFIG, report=lambda *_: None, log=lambda _: None,
+        lessons=Lessons(), material=Material(rejects=(REJECT, denied)),
+    )  # fmt: skip
+    assert seen[1].answerable == [True] * len(LABELLED)
 
 
 def test_a_span_model_learns_that_there_is_an_answer_where_not_answerable_was_wrong(tiny_span: Path) -> None:
@@ -363,5 +377,16 @@ def test_a_span_model_learns_that_there_is_an_answer_where_not_answerable_was_wr
         reader.loss(reader.model, reader.collate([row])).backward()
         optimiser.step()
     assert reader.read([(denied.text, denied.passage)])[0].answerable_score > before
-    # Of a passage read in several windows nobody said which one has the answer.
-    assert not reader.encode([replace(denied, passage=" ".join([denied.passage] * 300))])
+    # Of a passage read in several windows nobody said which one has the answer, nor that those without a rejected one have any.
+    long = " ".join([denied.passage] * 300)
+    assert not reader.encode([replace(denied, passage=long)])
+    rows = reader.encode([replace(REJECT, passage=long.replace("Anna", "Olga").replace("Olga", "Anna", 1))])
+    assert [row.labels != (0, 0) for row in rows] == [True]
+
+
+def test_a_model_that_writes_learns_it_only_of_a_passage_it_sees_whole(answerer: Any) -> None:
+    denied = replace(REJECT, target=Target("", False))
+    long = replace(denied, passage=" ".join([denied.passage] * 300))
+    assert len(answerer.encode([denied])) == 1
+    assert not answerer.encode([long])
+    assert len(answerer.encode([replace(long, weight=1.0)])) == 1

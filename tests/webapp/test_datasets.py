@@ -23,7 +23,19 @@ from webapp.datasets.rehearsal import choose_rehearsal, read_rehearsal
 from webapp.datasets.service import build_examples
 from webapp.db import write
 from webapp.errors import Damaged
-from webapp.models import Dataset, DatasetLabel, Document, Label, Person, Project, Question, db, now
+from webapp.models import (
+    Answer,
+    AnswerPassage,
+    Dataset,
+    DatasetLabel,
+    Document,
+    Label,
+    Person,
+    Project,
+    Question,
+    db,
+    now,
+)
 from webapp.projects import settings as project_settings
 
 
@@ -85,6 +97,23 @@ def test_a_label_whose_document_was_deleted_still_teaches(labelled: Labelled):
 )  # fmt: skip
 def test_an_answer_is_located_as_a_whole_word(text: str, passage: str, start: int | None, found: int | None):
     assert locate(text, passage, start) == found
+
+
+@pytest.mark.parametrize("passages", [1, 2])
+def test_not_answerable_called_wrong_teaches_where_it_was_said_of_one_passage(labelled: Labelled, passages: int):
+    label = db.session.get_one(Label, labelled.by_verdict["wrong_answer"])
+    with write() as session:
+        answer = session.get_one(Answer, label.answer_id)
+        answer.text, answer.answerable = "", False
+        shown = (
+            session.query(AnswerPassage).where(AnswerPassage.answer_id == answer.id).order_by(AnswerPassage.rank).all()
+        )
+        for row in shown[passages:]:
+            session.delete(row)
+    built = service.build_examples(labelled.project)
+    rejects = [example for _, example in built.rejects if example.label == label.id]
+    assert [(row.target.text, row.target.answerable) for row in rejects] == [("", False)] * (passages == 1)
+    assert (label.id in {out.label for out in built.left_out}) == (passages == 2)
 
 
 def test_a_frozen_dataset_holds_no_question_in_two_splits(labelled: Labelled, base: Path):

@@ -90,6 +90,23 @@ def test_not_answerable_called_wrong_overrules_an_older_label_that_says_so_and_i
     assert [(out.label, out.kind) for out in result.left_out] == [(1, "contradicted")]
 
 
+@pytest.mark.parametrize("decisions", [("wrong_passage", "wrong_answer"), ("wrong_answer", "wrong_passage")])
+def test_of_one_passage_the_newest_says_whether_it_has_an_answer(decisions: tuple[str, str]):
+    result = decided(*(judged(number, decision) for number, decision in enumerate(decisions, 1)))
+    assert [row.label for row in (*result.rows, *result.rejects)] == [2]
+    assert [(out.label, out.kind) for out in result.left_out] == [(1, "contradicted")]
+
+
+def test_not_answerable_called_wrong_of_two_passages_are_two_judgements():
+    result = decided(judged(1, "wrong_answer", passage=8, second_passage=7), judged(2, "wrong_answer"))
+    assert [(row.label, row.passage) for row in result.rejects] == [(2, 5), (1, 8)]
+    assert not result.left_out
+    assert result.lookups[0].chosen == ((1, 8),)
+    # Words without letters are words, not a refusal.
+    result = decided(judged(1, "wrong_answer", shown_text="..."), judged(2, "unanswerable"))
+    assert [row.label for row in (*result.rows, *result.rejects)] == [2, 1]
+
+
 @pytest.mark.parametrize(("given", "becomes"), [(1.0, -0.1), (0.5, -0.05), (-0.1, -0.1), (-1.0, -1.0)])
 def test_a_labels_own_weight_scales_the_push_or_is_the_push(given: float, becomes: float):
     [row] = decided(judged(1, "wrong_answer", shown_text="8 am", weight=given)).rejects

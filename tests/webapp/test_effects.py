@@ -128,12 +128,14 @@ def test_blame_is_counted_and_each_list_is_one_click_away(client: FlaskClient, l
     assert bars["Retrieval missed"] == {"before": 1, "after": 0}
     assert bars["Reading missed"] == {"before": 1, "after": 2}
     assert {series["stack"] for series in figures["series"]} == {"wrong"}
+    later, _ = make_iteration(labelled.project, 2)
+    add_row(later, labelled.questions["accept"].id, before_blame="reading_missed", after_blame="")
     [one] = [
         series
         for series in client.get(f"/p/{labelled.project.id}/iterations/blame").json["series"]
         if series["name"] == "Reading missed"
     ]
-    assert one["points"] == [["before", 1], ["1", 2]]
+    assert one["points"] == [["before", 1], ["1", 2], ["2", 0]]
     page = client.get(address).text
     assert "?blame=retrieval_missed&amp;side=before#questions" in page
     listed = client.get(f"{address}?blame=retrieval_missed&side=before").text

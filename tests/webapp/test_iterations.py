@@ -98,6 +98,19 @@ def test_a_second_iteration_waits_for_the_first(labelled: Labelled):
     assert begin(labelled.project).number == 2
 
 
+def test_where_abstentions_only_judge_they_do_not_count_as_labels_that_teach(client: FlaskClient, labelled: Labelled):
+    label_more(labelled, 4)
+    label_more(labelled, 4, "unanswerable", start=4)
+    assert assess(labelled.project).missing == 0
+    with write() as session:
+        project_settings.update(session, labelled.project, abstention="off")
+    ready = assess(labelled.project)
+    assert ready.missing == 2  # of six answers
+    assert "accepted or corrected; there are 6 " in ready.problem
+    assert "6 unanswerable or wrong passage, which only judge here not counted" in ready.problem
+    assert "wrong passage)." not in client.get(f"/p/{labelled.project.id}/").text
+
+
 def test_changed_labels_are_new_edited_and_undone_ones(labelled: Labelled):
     project = labelled.project
     newest = newest_label(project.id)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from webapp.corpus import service as corpus
 from webapp.corpus.importing import ImportResult
+from webapp.datasets.service import build_examples
 from webapp.db import write
 from webapp.label.export import Filters, write_labels
 from webapp.label.service import current_labels
@@ -65,6 +66,25 @@ def test_labels_come_in_with_what_was_shown(imported: ImportResult, project: Pro
     assert correct.passage is not None
     assert correct.passage.document.title == "Kavo Bistro"
     assert {question.state for question in db.session.scalars(select(Question))} == {"done"}
+
+
+def test_of_which_passages_not_answerable_was_wrong_an_imported_label_does_not_tell(tmp_path: Path, project: Project):
+    refused = {
+        "verdict": "reject",
+        "reject_reason": "wrong_answer",
+        "text": "",
+        "person": "Ben",
+        **SHOWN,
+        "shown_answer": "",
+    }
+    load(
+        tmp_path,
+        project,
+        [{**refused, "question": "Is there parking?"}, {**refused, "question": "Any cats?", "shown_answer": "two"}],
+    )
+    built = build_examples(project)
+    assert [(example.text, example.target.text) for _, example in built.rejects] == [("Any cats?", "two")]
+    assert [out.kind for out in built.left_out] == ["wrong_answer"]
 
 
 def test_people_of_imported_labels_cannot_sign_in(imported: ImportResult):

@@ -202,7 +202,8 @@ def test_answering_ahead_that_was_cancelled_is_taken_up_again_from_the_home_page
 ) -> None:
     address = f"/p/{project.id}/"
     with write() as session:
-        session.add(Question(project_id=project.id, text="When does Bella open?", sha256="b" * 64))
+        for number, state in enumerate(("open", "done")):
+            session.add(Question(project_id=project.id, text=f"When {number}?", sha256=f"{number}" * 64, state=state))
         release = Release(
             project_id=project.id,
             number=1,

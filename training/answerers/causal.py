@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from training.answerability import Similarity
 from training.answerers.greedy import Decoded, decode, score_null
 from training.answerers.prefix import Prefix, shared_beginnings
-from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
+from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids, tells_of_all
 from training.answerers.rows import Row, batches, find_answer, pad, reading, reading_budget, weighted_loss
 from training.answerers.settings import Settings, save_settings
 from training.answerers.spans import Spans, Vocabulary
@@ -43,7 +43,7 @@ class CausalAnswerer:
         prompts = prompt_ids(self.tokenizer, self.task, pairs, limit=self.prompt_limit)
         rows = []
         for example, prompt in zip(examples, prompts, strict=True):
-            if prompt is None:
+            if prompt is None or not tells_of_all(self.tokenizer, self.task, example, limit=self.prompt_limit):
                 continue
             target = target_ids(self.tokenizer, self.task.format_target(example.target), special=False)
             target = target[: self.window - len(prompt)]

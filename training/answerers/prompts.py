@@ -40,6 +40,13 @@ def passage_with_answer(example: Example, *, room_characters: int) -> str:
     return example.passage[space + 1 if space >= 0 else begin :]
 
 
+def tells_of_all(tokenizer: Any, task: Any, example: Example, *, limit: int) -> bool:
+    """False for a "not answerable" that is wrong of a passage the window cuts: the answer may stand in the rest."""
+    if example.weight >= 0 or example.target.answerable:
+        return True
+    return len(tokenizer(task.format(example.text, example.passage))["input_ids"]) <= limit
+
+
 def target_ids(tokenizer: Any, text: str, *, special: bool) -> list[int]:
     """Token ids of a target with exactly one end token after it; ``special`` adds what the tokenizer puts around a target."""
     row: list[int] = list(tokenizer(text_target=text, add_special_tokens=special)["input_ids"])

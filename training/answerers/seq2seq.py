@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from training.answerability import Similarity
 from training.answerers.causal import hold_to_passages, save_answerer, to_reading, weighted_rows
 from training.answerers.greedy import Decoded, decode, score_null
-from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids
+from training.answerers.prompts import passage_with_answer, prompt_ids, target_ids, tells_of_all
 from training.answerers.rows import Row, batches, pad, reading, reading_budget
 from training.answerers.settings import Settings
 from training.answerers.spans import Vocabulary
@@ -42,7 +42,7 @@ class Seq2SeqAnswerer:
         prompts = prompt_ids(self.tokenizer, self.task, pairs, limit=self.window)
         rows = []
         for example, prompt in zip(examples, prompts, strict=True):
-            if prompt is not None:
+            if prompt is not None and tells_of_all(self.tokenizer, self.task, example, limit=self.window):
                 target = target_ids(self.tokenizer, self.task.format_target(example.target), special=True)
                 rows.append(Row(prompt, target[: self.window], example.weight))
         return rows

@@ -83,9 +83,9 @@ class SpanAnswerer:
             example, place = examples[window.pair], found[window.pair]
             if example.target.answerable and place is None:
                 continue
-            if example.weight < 0 and place is None and counts[window.pair] > 1:
-                continue  # there is an answer, but not in every window
             labels = (0, 0) if place is None else _token_span(window, place)
+            if example.weight < 0 and labels == (0, 0) and counts[window.pair] > 1:
+                continue  # nobody said that this very window has an answer
             if labels == (0, 0):
                 empty[window.pair] = empty.get(window.pair, 0) + 1
                 if empty[window.pair] > MOST_EMPTY_WINDOWS:

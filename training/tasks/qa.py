@@ -153,7 +153,8 @@ def fit(
     likeness = teaches and lessons.similarity and answerer.similarity is not None
     # Starting data keeps what the model knew by itself; more of the old weights would only slow the new down.
     is_rehearsed = lessons.rehearsal and any(row.kind == "rehearsal" for row in train)
-    asked = [*train, *material.rejects] if teaches and (likeness or not is_rehearsed) else ()
+    rejects = material.rejects if lessons.rejects else ()
+    asked = [*train, *rejects] if teaches and (likeness or not is_rehearsed) else ()
     untrained = _ask_untrained(answerer, asked, report, likeness=likeness)
     judging = _judging(validation)
     share = _share_to_recognise(predict(answerer, _inputs(judging)), judging)

@@ -35,7 +35,7 @@ def run_order(context: JobContext) -> dict[str, Any]:
     project = db.session.get(Project, context.project_id)
     if project is None or project.deleted_at is not None:
         raise TrainingError("The project was deleted, so its queue is not ordered any more.")
-    context.report(0.1, "Ordering the queue")
+    context.report(0.01, "Ordering the queue")
     return {"ordered": order_queue(project, embed=_embedder(project), guard=context.guard)}
 
 

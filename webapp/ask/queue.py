@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from webapp.models import Label, Project, Question, UtcDateTime, now
+from webapp.models import SUPERSEDED, Label, Project, Question, UtcDateTime, now
 from webapp.projects import settings as project_settings
 
 _TRIES = 5
@@ -29,8 +29,6 @@ _moment: Any = bindparam("moment", type_=UtcDateTime)
 _person_id: Any = bindparam("person")
 _project_id: Any = bindparam("project")
 _question, _label = Question.__table__.c, Label.__table__.c
-_newer = Label.__table__.alias().c
-_superseded = select(_newer.id).where(_newer.supersedes_id == _label.id).exists()
 _is_free = _question.lease_expires_at.is_(None) | (_question.lease_expires_at <= _moment)
 _SERVED = tuple(_question[name] for name in Served._fields)
 
@@ -42,7 +40,7 @@ _has_decided = (
         _label.person_id == _person_id,
         _label.round == _question.round,
         _label.verdict != "undo",
-        ~_superseded,
+        ~SUPERSEDED,
     )
     .exists()
 )

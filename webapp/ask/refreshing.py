@@ -97,7 +97,7 @@ class _Refresher:
         self.seen = newest
         near = self._near(_front(project.id, champion.id), _taught(project.id), self.release)
         for first in range(0, len(near), BATCH):
-            self._context.report(0.1, f"Answering {len(near)} questions again that are like those labelled just now")
+            self._context.report(0.01, f"Answering {len(near)} questions again that are like those labelled just now")
             self.answered += answer_batch(self._context, project, self.release, near[first : first + BATCH])
         return True
 

@@ -123,13 +123,17 @@ class Decided:
     lookups: tuple[Lookup, ...] = ()
 
 
+Refused = tuple[str, int | None]
+"""A rejected answer: its words, or "" with the passage of which "not answerable" is wrong."""
+
+
 @dataclass
 class _Judgements:
     """One question's labels sorted into those that count and those that do not, the newest first."""
 
     winner: Judged | None = None
     pairs: dict[int | None, Judged] = field(default_factory=dict)  # rejected passages
-    refused: dict[str, Judged] = field(default_factory=dict)  # rejected answers, by their words
+    refused: dict[Refused, Judged] = field(default_factory=dict)  # rejected answers
     wordings: dict[str, None] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
@@ -173,7 +177,7 @@ def _judge_question(labels: list[Judged], uses_passages: bool) -> _Judgements:
         elif label.decision == "wrong_passage":
             found.pairs[label.judged_passage] = label
         elif label.decision == "wrong_answer":
-            found.refused[_plain(label.shown_text)] = label
+            found.refused[_refused(label)] = label
         else:
             found.winner = label
     return found
@@ -194,15 +198,23 @@ def _unusable(label: Judged, uses_passages: bool) -> str | None:
 def _rival(label: Judged, found: _Judgements) -> Judged | None:
     """The newer label that speaks of the same thing: the question as a whole, this very passage for it, or this very answer."""
     winner = found.winner
-    if label.decision == "wrong_answer":
-        is_right = winner is not None and _plain(winner.text) == _plain(label.shown_text)
-        return found.refused.get(_plain(label.shown_text)) or (winner if is_right else None)
     same_passage = found.pairs.get(label.judged_passage)
+    if label.decision == "wrong_answer":
+        says, passage = _refused(label)
+        is_right = winner is not None and _plain(winner.text) == says
+        opposite = same_passage if passage is not None else None
+        return found.refused.get((says, passage)) or opposite or (winner if is_right else None)
     if label.decision == "wrong_passage":
-        return same_passage or (winner if winner and winner.judged_passage == label.judged_passage else None)
-    if label.decision == "unanswerable" or not label.text.strip():
-        return winner or found.refused.get("")
-    return winner or same_passage or found.refused.get(_plain(label.text))
+        is_right = winner is not None and winner.judged_passage == label.judged_passage
+        return same_passage or found.refused.get(("", label.judged_passage)) or (winner if is_right else None)
+    if not label.text.strip():
+        has_answer = (one for (_, passage), one in found.refused.items() if passage is not None)
+        return winner or next(has_answer, None)
+    return winner or same_passage or found.refused.get((_plain(label.text), None))
+
+
+def _refused(label: Judged) -> Refused:
+    return (_plain(label.shown_text), None) if label.shown_text.strip() else ("", label.judged_passage)
 
 
 def _agree(one: Judged, other: Judged) -> bool:
@@ -211,7 +223,8 @@ def _agree(one: Judged, other: Judged) -> bool:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split()).strip(" .!")
+    plain = " ".join(text.casefold().split())
+    return plain.strip(" .!") or plain
 
 
 def _answer_row(label: Judged, found: _Judgements) -> Row:

@@ -20,7 +20,7 @@ KINDS = {
     "reject": "Rejected answers", "triple": "Retrieval", "left_out": "Left out",
 }  # fmt: skip
 EXPLANATIONS = {
-    "negative": "The question with a passage that does not answer it: the model learns to say so.",
+    "negative": "The question with a passage that does not answer it.",
     "preference": "What a person wrote, and what the model had said instead: one is to become likelier than the other.",
     "reject": "An answer that was called wrong without a right one: the model is pushed away from it, gently.",
     "triple": "A question, the passage that answers it, and passages that were shown or rejected and do not.",
@@ -37,7 +37,7 @@ def show(project_id: int) -> ResponseReturnValue:
     shown = preview(project, viewer_id=viewer_id(), kind=kind, split=split, page=page)
     return render(
         "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=KINDS, split=split, splits=SPLITS,
-        explanations=EXPLANATIONS, passed_over=read_settings(project).passed_over,
+        explanations=EXPLANATIONS, settings=read_settings(project),
         datasets=service.list_datasets(project.id),
     )  # fmt: skip
 

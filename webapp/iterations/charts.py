@@ -20,7 +20,7 @@ def blame_of_one(iteration: Iteration) -> dict[str, Any]:
 
 
 def blame_of_all(project_id: int) -> dict[str, Any]:
-    """What was in service before the first iteration, then one bar for each iteration's candidate, oldest first."""
+    """What was in service before the first comparison, then one bar for each iteration's candidate, oldest first."""
     statement = (
         select(Iteration.number, EvaluationRow.after_blame, func.count()).join(Iteration, Iteration.id == EvaluationRow.iteration_id)
         .where(Iteration.project_id == project_id).group_by(Iteration.number, EvaluationRow.after_blame).order_by(Iteration.number)

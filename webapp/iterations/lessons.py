@@ -30,7 +30,7 @@ def only_practice(settings: ProjectSettings) -> Lessons:
 
 
 def lessons_of(iteration: Iteration) -> Lessons:
-    """Those it was started with; an iteration from before there was a switch did without it, but for starting data."""
+    """Those it was started with; an iteration from before there was a switch did without it, but for starting data and abstentions."""
     return Lessons(**{"similarity": False, **iteration.config.get("lessons", {})})
 
 

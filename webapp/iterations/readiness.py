@@ -20,13 +20,22 @@ class Tally:
 
     accepts: int
     corrections: int
-    abstentions: int  # unanswerable and wrong passage
+    abstentions: int  # unanswerable and wrong passage, where the project learns them
+    judging: int  # the same where they only judge
     wrong_answers: int  # without a correction: nothing to learn from yet
     skips: int
+    learns_abstentions: bool
 
     @property
     def usable(self) -> int:
         return self.accepts + self.corrections + self.abstentions
+
+    @property
+    def teaching(self) -> str:
+        """The decisions that teach something here."""
+        return (
+            "accepted, corrected, unanswerable or wrong passage" if self.learns_abstentions else "accepted or corrected"
+        )
 
     @property
     def missing(self) -> int:
@@ -39,6 +48,7 @@ class Readiness:
     changed_since_last: int  # since the labels of the last iteration, promoted or not
     train_after: int
     problem: str  # why it cannot start now; "" when it can
+    teaching: str  # the decisions that teach something
     missing: int  # labels that teach something, of the least number, still to come
     can_practise: bool  # there is too little to learn from yet, but a corpus
 
@@ -52,15 +62,17 @@ class Readiness:
         return sentence
 
 
-def tally_labels(project_id: int) -> Tally:
+def tally_labels(project: Project) -> Tally:
     statement = (
-        label_service.current_labels(project_id).order_by(None)
+        label_service.current_labels(project.id).order_by(None)
         .with_only_columns(Label.verdict, Label.reject_reason, func.count()).group_by(Label.verdict, Label.reject_reason)
     )  # fmt: skip
     counts = {reason or verdict: count for verdict, reason, count in db.session.execute(statement)}
+    learns = project_settings.read(project).abstention == "on"
+    abstentions = counts.get("unanswerable", 0) + counts.get("wrong_passage", 0)
     return Tally(
-        counts.get("accept", 0), counts.get("correct", 0), counts.get("unanswerable", 0) + counts.get("wrong_passage", 0),
-        counts.get("wrong_answer", 0), counts.get("skip", 0),
+        counts.get("accept", 0), counts.get("correct", 0), abstentions if learns else 0, 0 if learns else abstentions,
+        counts.get("wrong_answer", 0), counts.get("skip", 0), learns_abstentions=learns,
     )  # fmt: skip
 
 
@@ -90,7 +102,7 @@ def _no_model(project: Project) -> str:
 
 
 def _nothing_to_learn(project: Project) -> str:
-    tally = tally_labels(project.id)
+    tally = tally_labels(project)
     if tally.usable < AT_LEAST:
         return _too_few(tally)
     if not tally.corrections and not tally.abstentions and not _has_foreign_answers(project.id):
@@ -119,11 +131,14 @@ def _has_foreign_answers(project_id: int) -> bool:
 def _too_few(tally: Tally) -> str:
     aside = [
         f"{count} {what.format('' if count == 1 else 's')}" for count, what in
-        ((tally.wrong_answers, "wrong answer{} without a correction"), (tally.skips, "skip{}")) if count
+        (
+            (tally.wrong_answers, "wrong answer{} without a correction"), (tally.skips, "skip{}"),
+            (tally.judging, "unanswerable or wrong passage, which only judge here"),
+        ) if count
     ]  # fmt: skip
     not_counted = f" ({' and '.join(aside)} not counted)" if aside else ""
     return (
-        f"An iteration needs at least {AT_LEAST} labels that teach something: accepted, corrected, unanswerable or wrong passage; "
+        f"An iteration needs at least {AT_LEAST} labels that teach something: {tally.teaching}; "
         f"there are {tally.usable}{not_counted}. Label {tally.missing} more on the annotate page."
     )
 
@@ -133,8 +148,8 @@ def assess(project: Project) -> Readiness:
     changed, since_last = count_changes(project)
     problem = find_problem(project)
     can_practise = bool(problem) and not find_practice_problem(project)
-    missing = tally_labels(project.id).missing
-    return Readiness(changed, since_last, settings.train_after, problem, missing, can_practise)
+    tally = tally_labels(project)
+    return Readiness(changed, since_last, settings.train_after, problem, tally.teaching, tally.missing, can_practise)
 
 
 def count_changes(project: Project, *, at_most: int | None = None) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, aliased, contains_eager
+from sqlalchemy.orm import Session, contains_eager
 
 from webapp.errors import NotFound
 from webapp.label.blind import hidden_from, is_blind
@@ -12,7 +12,18 @@ from webapp.label.difference import Change, word_changes
 from webapp.label.effects import Effect, effects_of
 from webapp.label.submission import DECISIONS, decision_of
 from webapp.label.view import AnswerView, PassageView, view_answer, view_passages
-from webapp.models import Answer, Dataset, DatasetLabel, Iteration, Label, Person, Project, Question, Release
+from webapp.models import (
+    SUPERSEDED,
+    Answer,
+    Dataset,
+    DatasetLabel,
+    Iteration,
+    Label,
+    Person,
+    Project,
+    Question,
+    Release,
+)
 
 PER_PAGE = 50
 
@@ -82,17 +93,15 @@ def list_labels(
 
 
 def _filtered(project: Project, filters: Filters) -> Any:
-    newer = aliased(Label)
-    is_current = ~select(newer.id).where(newer.supersedes_id == Label.id).exists()
     query = (
         select(Label, Question.text.label("question"), Person.name.label("person"), Answer.text.label("shown"),
-               Release.number.label("release"), is_current.label("is_current"))
+               Release.number.label("release"), (~SUPERSEDED).label("is_current"))
         .join(Question, Question.id == Label.question_id).join(Person, Person.id == Label.person_id)
         .outerjoin(Answer, Answer.id == Label.answer_id).outerjoin(Release, Release.id == Answer.release_id)
         .where(Label.project_id == project.id).options(contains_eager(Label.question))
     )  # fmt: skip
     if not filters.history:
-        query = query.where(is_current, Label.verdict != "undo")
+        query = query.where(~SUPERSEDED, Label.verdict != "undo")
     if filters.decision in DECISIONS:
         verdict, reason = DECISIONS[filters.decision]
         query = query.where(Label.verdict == verdict, *([Label.reject_reason == reason] if reason else []))

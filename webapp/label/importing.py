@@ -193,7 +193,10 @@ def _answer(session: Session, project: Project, item: Item, question: Question) 
     if item.values.get("shown_answer") is None:
         return None
     text = item.text("shown_answer")
-    passage = _passage(session, project, item.text("shown_passage"), title=item.text("document"))
+    # Of which passages a wrong "not answerable" was said, a row tells only where the question was asked about one text.
+    tells_passage = bool(text) or item.decision != "wrong_answer" or bool(item.context)
+    shown = item.text("shown_passage") if tells_passage else ""
+    passage = _passage(session, project, shown, title=item.text("document"))
     score = min(_number(item.values.get("shown_score")), 1.0)
     start = passage.text.find(text) if passage is not None and text else -1
     found = start >= 0

@@ -13,6 +13,8 @@ JOB_STATES = ("queued", "leased", "running", "succeeded", "failed", "cancelled")
 ACTIVE_JOB_STATES = JOB_STATES[:3]
 TELLS_FROM, TELLS_AFTER_S = 0.1, 10.0
 """Before this part is done, or these seconds have passed, nobody can say how long a job takes."""
+WAITED_AT_MOST_S = 60.0
+"""One that started later than this may have run before."""
 
 
 class Job(db.Model):
@@ -52,12 +54,14 @@ class Job(db.Model):
 
     @property
     def time_left(self) -> str:
-        """How much longer it takes if it goes on as it did, in words; "" where that cannot be told: at the beginning, or after an
-        interruption, when part was done before it started."""
+        """How much longer it takes if it goes on as it did, in words; "" where that cannot be told: at the beginning, and where part of it
+        may have been done before it started: after an interruption, even by stopping the server, which takes no attempt."""
         if self.state != "running" or self.started_at is None or self.attempt > 1 or self.fraction < TELLS_FROM:
             return ""
-        took = (now() - self.started_at).total_seconds()
-        if took < TELLS_AFTER_S:
+        waited, took = (
+            (a - b).total_seconds() for a, b in ((self.started_at, self.created_at), (now(), self.started_at))
+        )
+        if waited > WAITED_AT_MOST_S or took < TELLS_AFTER_S:
             return ""
         minutes = math.ceil(took * (1 - self.fraction) / self.fraction / 60)
         return "less than a minute left" if minutes <= 1 else f"about {minutes} minutes left"

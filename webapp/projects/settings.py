@@ -74,7 +74,7 @@ class ProjectSettings:
     )
     abstention: str = setting(
         "on", 0, 0,
-        "Whether the model learns from questions labelled “not answerable”. Otherwise these labels only judge it: from which confidence on it "
+        "Whether the model learns from labels that say “unanswerable” or “wrong passage”. Otherwise they only judge it: from which confidence on it "
         "answers, and how much likeness counts.",
     )  # fmt: skip
     variations: int = setting(0, 0, 8, "In how many other wordings each labelled question is learned; 0 adds none.")
