@@ -18,7 +18,14 @@ from webapp import home
 from webapp.datasets import freeze as freezing
 from webapp.datasets import service
 from webapp.datasets.examples import locate
-from webapp.datasets.files import read_evaluation, read_lines, read_preferences, read_rejects, read_train
+from webapp.datasets.files import (
+    read_evaluation,
+    read_lines,
+    read_passed_over,
+    read_preferences,
+    read_rejects,
+    read_train,
+)
 from webapp.datasets.rehearsal import choose_rehearsal, read_rehearsal
 from webapp.datasets.service import build_examples
 from webapp.db import write
@@ -244,13 +251,23 @@ def test_the_page_shows_each_kind_apart_with_its_count_and_its_exact_text(
     assert re.search(rf'aria-current="page">[A-Za-z ]+<span class="meta">{expected}</span>', page)
 
 
-def test_the_retrieval_rows_say_when_the_answering_model_learns_from_them_too(client: FlaskClient, labelled: Labelled):
+def test_passages_passed_over_are_listed_row_by_row_where_the_project_learns_from_them(
+    client: FlaskClient, labelled: Labelled, base: Path
+):
     address = f"/p/{labelled.project.id}/dataset?kind="
-    assert "The answering model learns from these too" not in client.get(address + "triple").text
+    assert "Passed over" not in client.get(address).text
     with write() as session:
         project_settings.update(session, labelled.project, passed_over=3)
-    assert "from up to 3 of the passages" in client.get(address + "triple").text
-    assert "The answering model learns from these too" not in client.get(address + "accept").text
+    page = client.get(address + "passed_over").text
+    learned = read_passed_over(home.absolute(freezing.freeze(labelled.project).path), at_most=3)
+    assert page.count("<article") == len(learned) == 2
+    assert 'Passed over <span class="meta">2</span>' in page
+    assert page.count(f"Context: {SOL}") == 2
+    assert page.count("<strong>Not answerable</strong> from this passage") == 2
+    for row in learned:
+        assert row.text in page
+        assert f"/labels/{row.label}" in page
+    assert client.get(f"{address}passed_over&split=test").text.count("<article") == 0
 
 
 def test_the_page_shows_one_split_of_one_kind(client: FlaskClient, labelled: Labelled):

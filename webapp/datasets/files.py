@@ -12,7 +12,7 @@ from typing import Any
 
 from training.types import Example, Gold, Preference, Target
 from webapp.datasets.examples import Evaluation
-from webapp.datasets.triples import Triple
+from webapp.datasets.triples import Triple, passed_over
 
 SPLITS = ("train", "validation", "test")
 
@@ -106,24 +106,8 @@ def read_triples(folder: Path) -> dict[str, list[Triple]]:
 
 
 def read_passed_over(folder: Path, *, at_most: int) -> list[Example]:
-    """For each training answer its question with ``at_most`` of the passages that were shown and do not hold its words.
-
-    An answer that stands nowhere word for word ("yes", say) gives none: which passages support it cannot be told by its words. A
-    passage that somebody rejected for the question is a training row already.
-    """
-    train = read_train(folder)
-    answers = {row.label: row for row in train if row.target.answerable and row.target.start is not None}
-    learned = {(row.text, row.passage) for row in train}
-    found: list[Example] = []
-    for triple in read_triples(folder)["train"]:
-        row = answers.get(triple.label)
-        if row is None:
-            continue
-        passages = [passage for passage in triple.negatives if (triple.text, passage) not in learned][:at_most]
-        found += [
-            Example(triple.text, each, Target("", False), row.weight, "passed_over", triple.label) for each in passages
-        ]
-    return found
+    """:func:`webapp.datasets.triples.passed_over` of the training split."""
+    return passed_over(read_train(folder), read_triples(folder)["train"], at_most=at_most)
 
 
 def _read_if_written(path: Path) -> list[dict[str, Any]]:

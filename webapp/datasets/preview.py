@@ -8,12 +8,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from training.tasks import Task, get_task
+from training.types import Example
 from webapp.datasets.decisions import Decided, LeftOut, Row
 from webapp.datasets.examples import Texts, to_example, to_preference
 from webapp.datasets.service import contrast, count_kinds, decide_labels, load_texts
-from webapp.datasets.triples import Found, Triple
+from webapp.datasets.triples import Found, Triple, passed_over
 from webapp.label.blind import hidden_from
 from webapp.models import Dataset, DatasetLabel, Iteration, Label, Project, Question, db
+from webapp.projects.settings import read as read_settings
+
+Item = Row | Found | Example
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,17 @@ def preview(
     """
     decided = decide_labels(project)
     triples, left_out = contrast(decided, load_texts(_unsure(decided), decided.lookups))
-    counts = count_kinds(decided, triples, left_out)
+    extra = _passed_over(project, decided, triples)
+    counts = {**count_kinds(decided, triples, left_out), "passed_over": len(extra)}
     if kind == "left_out":
         chosen, pages, page = _page_of(left_out, page, page_size)
         return Preview(counts, (), tuple(chosen), page, pages, len(left_out))
-    everything: list[Row | Found] = [*decided.rows, *decided.preferences, *decided.rejects, *triples]
+    everything: list[Item] = [*decided.rows, *decided.preferences, *decided.rejects, *triples, *extra]
     matching = [item for item in everything if kind in ("", _kind(item)) and split in ("", _split(item))]
     chosen, pages, page = _page_of(sorted(matching, key=_label), page, page_size)
     texts = load_texts([item for item in chosen if isinstance(item, Row)])
     task = get_task(project.task)
-    rows = tuple(_from_triple(item) if isinstance(item, Found) else _from_row(item, texts, task) for item in chosen)
+    rows = tuple(_to_preview(item, texts, task) for item in chosen)
     return Preview(counts, _mark_blind(rows, project, viewer_id), (), page, pages, len(matching))
 
 
@@ -88,22 +93,46 @@ def _unsure(decided: Decided) -> list[Row]:
     return [row for row in decided.rows if row.answerable and not row.passage_chosen]
 
 
-def _kind(item: Row | Found) -> str:
-    return item.kind if isinstance(item, Row) else "triple"
+def _passed_over(project: Project, decided: Decided, triples: Sequence[Found]) -> list[Example]:
+    """Rows beside the labels, where the project learns from passages that were shown beside the right one."""
+    at_most = read_settings(project).passed_over
+    if not at_most:
+        return []
+    rows = [row for row in decided.rows if row.split == "train"]
+    texts = load_texts(rows)
+    training = [found.triple for found in triples if found.triple.split == "train"]
+    return passed_over([to_example(row, texts) for row in rows], training, at_most=at_most)
 
 
-def _split(item: Row | Found) -> str:
-    return item.split if isinstance(item, Row) else item.triple.split
+def _kind(item: Item) -> str:
+    return "triple" if isinstance(item, Found) else item.kind
 
 
-def _label(item: Row | Found) -> int:
-    return item.label if isinstance(item, Row) else item.triple.label
+def _split(item: Item) -> str:
+    if isinstance(item, Example):
+        return "train"
+    return item.triple.split if isinstance(item, Found) else item.split
+
+
+def _label(item: Item) -> int:
+    return (item.triple.label if isinstance(item, Found) else item.label) or 0
 
 
 def _page_of(rows: Sequence[Any], page: int, page_size: int) -> tuple[list[Any], int, int]:
     pages = max(1, -(-len(rows) // page_size))
     page = min(max(page, 1), pages)
     return list(rows[(page - 1) * page_size : page * page_size]), pages, page
+
+
+def _to_preview(item: Item, texts: Texts, task: Task) -> PreviewRow:
+    if isinstance(item, Found):
+        return _from_triple(item)
+    return _from_example(item, task) if isinstance(item, Example) else _from_row(item, texts, task)
+
+
+def _from_example(example: Example, task: Task) -> PreviewRow:
+    prompt, target = task.format(example.text, example.passage), task.format_target(example.target)
+    return PreviewRow(example.kind, "train", (example.label or 0,), example.text, example.weight, prompt, target)
 
 
 def _from_triple(found: Found) -> PreviewRow:

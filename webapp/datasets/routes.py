@@ -17,12 +17,13 @@ bp = Blueprint("datasets", __name__)
 
 KINDS = {
     "": "All", "accept": "Accepted", "correct": "Corrected", "negative": "Not answerable", "preference": "Preferences",
-    "reject": "Rejected answers", "triple": "Retrieval", "left_out": "Left out",
+    "reject": "Rejected answers", "passed_over": "Passed over", "triple": "Retrieval", "left_out": "Left out",
 }  # fmt: skip
 EXPLANATIONS = {
     "negative": "The question with a passage that does not answer it.",
     "preference": "What a person wrote, and what the model had said instead: one is to become likelier than the other.",
     "reject": "An answer that was called wrong without a right one: the model is pushed away from it, gently.",
+    "passed_over": "The question with a passage that was shown beside the right one and does not hold the answer: the model learns that this passage does not answer it.",
     "triple": "A question, the passage that answers it, and passages that were shown or rejected and do not.",
 }
 SPLITS = {"": "All splits", "train": "Training", "validation": "Validation", "test": "Test"}
@@ -35,9 +36,11 @@ def show(project_id: int) -> ResponseReturnValue:
     kind, split = _known("kind", KINDS), _known("split", SPLITS)
     page = request.args.get("page", 1, type=int) or 1
     shown = preview(project, viewer_id=viewer_id(), kind=kind, split=split, page=page)
+    settings = read_settings(project)
+    kinds = {key: title for key, title in KINDS.items() if settings.passed_over or key != "passed_over"}
     return render(
-        "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=KINDS, split=split, splits=SPLITS,
-        explanations=EXPLANATIONS, settings=read_settings(project),
+        "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=kinds, split=split, splits=SPLITS,
+        explanations=EXPLANATIONS, settings=settings,
         datasets=service.list_datasets(project.id),
     )  # fmt: skip
 

@@ -1,7 +1,9 @@
 """What a question's labels say about its passages becomes the retriever's rows: the right passage, and shown ones that are not. Pure."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from training.types import Example, Target
 from webapp.datasets.decisions import LeftOut, Lookup
 from webapp.datasets.examples import Texts, locate, passage_of
 
@@ -81,3 +83,23 @@ def _negatives(lookup: Lookup, positive: int, texts: Texts) -> list[int]:
         passage for passage in found
         if passage != positive and passage not in texts.deleted and texts.passages.get(passage, "").split() not in ([], same)
     ]  # fmt: skip
+
+
+def passed_over(train: Sequence[Example], triples: Iterable[Triple], *, at_most: int) -> list[Example]:
+    """For each training answer its question with ``at_most`` of the passages that were shown and do not hold its words.
+
+    An answer that stands nowhere word for word ("yes", say) gives none: which passages support it cannot be told by its words. A
+    passage that somebody rejected for the question is a training row already.
+    """
+    answers = {row.label: row for row in train if row.target.answerable and row.target.start is not None}
+    learned = {(row.text, row.passage) for row in train}
+    found: list[Example] = []
+    for triple in triples:
+        row = answers.get(triple.label)
+        if row is None:
+            continue
+        passages = [passage for passage in triple.negatives if (triple.text, passage) not in learned][:at_most]
+        found += [
+            Example(triple.text, each, Target("", False), row.weight, "passed_over", triple.label) for each in passages
+        ]
+    return found
