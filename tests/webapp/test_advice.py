@@ -97,6 +97,19 @@ def test_the_last_quarter_is_judged_by_its_interval(
     assert f"{100 * sum(gains) / 2:+.1f} points on 40 test questions" in page
 
 
+def test_one_poor_run_does_not_make_more_labels_seem_to_help(
+    project: Project, person: Person, tested: list[int]
+) -> None:
+    labels = add_labels(project, person, 12)
+    add_iteration(project, 1, labels=labels[:6], scores=dict.fromkeys(tested, 0.8))
+    add_iteration(project, 2, labels=labels[:9], scores=dict.fromkeys(tested, 0.4))
+    add_iteration(project, 3, labels=labels, scores=dict.fromkeys(tested, 0.8))
+    advice = advise(project)
+    assert advice is not None
+    assert advice.verdict == "stop"
+    assert "From iteration 1 (6 labels) to iteration 3 (12 labels) the score went +0.0 points" in advice.sentence
+
+
 def test_few_questions_in_common_are_said_to_be_few(project: Project, person: Person, tested: list[int]) -> None:
     labels = add_labels(project, person, 8)
     add_iteration(project, 1, labels=labels[:4], scores=dict.fromkeys(tested[:25], 0.1))

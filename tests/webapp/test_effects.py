@@ -176,7 +176,7 @@ def test_of_two_people_who_decide_at_once_the_second_is_told(client: FlaskClient
     promote_row(labelled.project, 3)  # the first person decides
     for path, data in (
         ("/iterations/1/promote", {"reason": "Mine is better."}), ("/iterations/1/hold", {"reason": "Wait."}),
-        ("/releases/2/promote", {}), ("/releases/rollback", {}),
+        ("/releases/2/promote", {"reason": "Mine."}), ("/releases/rollback", {"reason": "Back."}),
     ):  # fmt: skip
         answer = client.post(address + path, data={**data, "champion": "1"})
         assert answer.status_code == 409, path

@@ -341,7 +341,10 @@ def test_a_release_that_is_not_whole_is_not_promoted(client: FlaskClient, labell
             Release(project_id=labelled.project.id, number=2, answerer_path="projects/1/answerers/gone", answerer_sha256="2" * 64,
                     embedder="hash", sha256="3" * 64)
         )  # fmt: skip
-    answer = client.post(f"/p/{labelled.project.id}/releases/2/promote")
+    refused = client.post(f"/p/{labelled.project.id}/releases/2/promote")
+    assert refused.status_code == 400
+    assert "Say why in a few words" in refused.text
+    answer = client.post(f"/p/{labelled.project.id}/releases/2/promote", data={"reason": "I looked at it."})
     assert answer.status_code >= 400
     assert "not whole" in answer.text
     project = db.session.get_one(Project, labelled.project.id, populate_existing=True)

@@ -73,7 +73,8 @@ def _a_worse_candidate_is_not_served(client: FlaskClient, project: Project, pers
     assert after is not None
     assert after.number == 3
     assert "To see it fail." in client.get(address).text
-    assert client.post(f"/p/{project.id}/releases/rollback").status_code == 303
+    assert client.post(f"/p/{project.id}/releases/rollback", data={"reason": " "}).status_code == 400
+    assert client.post(f"/p/{project.id}/releases/rollback", data={"reason": "It failed."}).status_code == 303
     restored = champion_of(project)
     assert restored is not None
     assert restored.number == 2

@@ -101,7 +101,7 @@ def test_practice_makes_a_candidate_that_a_person_may_promote_and_gold_measures_
 
     assert (assess(unlabelled).changed, assess(unlabelled).changed_since_last) == (3, 3)  # no label was learned from
     traced = client.get(f"/p/{unlabelled.id}/labels/{labels[0].id}").text
-    assert "Nothing yet: the next iteration will see it." in traced
+    assert "Nothing yet. What the next iteration takes from it" in traced
     assert "Iteration 2" not in traced
 
 

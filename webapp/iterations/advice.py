@@ -1,7 +1,8 @@
 """Whether more labels still help: what the last quarter of them moved, read from the stored evaluations of two iterations.
 
-The newest iteration's candidate is compared with that of the latest iteration which had at most three quarters of its labels, on the
-fixed test questions both were asked. Both learned from the base model on all labels of their time, so what differs is the labels.
+The newest iteration's candidate is compared with the best candidate of the iterations which had at most three quarters of its labels, on the
+fixed test questions both were asked: the latest may have been a poor run, and then more labels would seem to help whatever they do. Both
+learned from the base model on all labels of their time, so what differs is the labels.
 """
 
 from dataclasses import dataclass
@@ -31,16 +32,23 @@ def advise(project: Project) -> Advice | None:
     if not evaluated:
         return None
     newest, labels = evaluated[0]
-    earlier = next(((one, count) for one, count in evaluated[1:] if 0 < count <= QUARTER * labels), None)
-    if earlier is None:
+    earlier = [(one, count) for one, count in evaluated[1:] if 0 < count <= QUARTER * labels]
+    if not earlier:
         return Advice("unsure", (
             "What the last labels were worth cannot be told yet: that takes an earlier iteration with at most three quarters of "
             f"the {labels:,} labels that iteration {newest.number} used."
         ))  # fmt: skip
-    before, after = _scores(project, earlier[0]), _scores(project, newest)
+    after = _scores(project, newest)
+    gains = [(_gain(_scores(project, one), after, seed=newest.seed), (one.number, count)) for one, count in earlier]
+    # The best one has gained least since; fewer questions in common are no comparison, and of equals the latest counts.
+    told = [gain for gain in gains if gain[0].n >= FEWEST_QUESTIONS] or gains[:1]
+    interval, best = min(told, key=lambda gain: gain[0].difference)
+    return Advice(_verdict(interval), _sentence(interval, best, (newest.number, labels)))
+
+
+def _gain(before: dict[int, float], after: dict[int, float], *, seed: int) -> Interval:
     both = sorted(before.keys() & after.keys())
-    interval = paired_interval([before[one] for one in both], [after[one] for one in both], seed=newest.seed)
-    return Advice(_verdict(interval), _sentence(interval, (earlier[0].number, earlier[1]), (newest.number, labels)))
+    return paired_interval([before[one] for one in both], [after[one] for one in both], seed=seed)
 
 
 def _evaluated(project: Project) -> list[tuple[Iteration, int]]:

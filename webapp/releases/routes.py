@@ -3,6 +3,7 @@
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
+from webapp.errors import Invalid
 from webapp.htmx import redirect_to, render
 from webapp.models import db
 from webapp.people.service import current_person, require
@@ -28,8 +29,12 @@ def _expected() -> int | None:
     return request.form.get("champion", type=int)
 
 
-def _reason(default: str) -> str:
-    return " ".join(request.form.get("reason", "").split())[:2000] or default
+def _reason() -> str:
+    """Why a person overrides the gate. Raises :class:`Invalid` without one."""
+    reason = " ".join(request.form.get("reason", "").split())
+    if not reason:
+        raise Invalid("Say why in a few words; the reason is kept with the decision. Nothing was changed.")
+    return reason[:2000]
 
 
 @bp.post("/p/<int:project_id>/releases/<int:number>/promote")
@@ -37,9 +42,7 @@ def _reason(default: str) -> str:
 def promote(project_id: int, number: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     release = service.release_or_404(project, number)
-    by_hand.promote_today(
-        project, release, person=current_person(), reason=_reason("Promoted by hand."), expected=_expected()
-    )
+    by_hand.promote_today(project, release, person=current_person(), reason=_reason(), expected=_expected())
     return redirect_to(url_for("releases.index", project_id=project.id))
 
 
@@ -47,5 +50,5 @@ def promote(project_id: int, number: int) -> ResponseReturnValue:
 @require("engineer")
 def rollback(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
-    by_hand.roll_back(project, person=current_person(), reason=_reason("Rolled back by hand."), expected=_expected())
+    by_hand.roll_back(project, person=current_person(), reason=_reason(), expected=_expected())
     return redirect_to(url_for("releases.index", project_id=project.id))
