@@ -79,11 +79,11 @@ def measure(options: argparse.Namespace, home: Path) -> None:
     if not steps:
         raise SystemExit("No iteration was compared; the rounds say why: " + json.dumps(replayed["rounds"]))
     if not options.json:
-        for step, played_round in zip(steps, replayed["rounds"], strict=False):
+        for step in steps:
             slices = "  ".join(
                 f"{name} {before:.3f} -> {after:.3f}" for name, (before, after) in step["slices"].items()
             )
-            print(f"iteration {step['iteration']:2} {step['decision']:8} {played_round['labels']:4} labels  {slices}")
+            print(f"iteration {step['iteration']:2} {step['decision']:8} {slices}")
     print(
         json.dumps({"seed": options.seed, "settings": options.setting, **summary(steps), "rounds": replayed["rounds"]})
     )

@@ -57,8 +57,10 @@ def preview(
     A row of a question that ``viewer_id`` has still to decide blind comes without its texts.
     """
     decided = decide_labels(project)
-    triples, left_out = contrast(decided, load_texts(_unsure(decided), decided.lookups))
-    extra = _passed_over(project, decided, triples)
+    at_most = read_settings(project).passed_over
+    loaded = load_texts(decided.rows if at_most else _unsure(decided), decided.lookups)
+    triples, left_out = contrast(decided, loaded)
+    extra = _passed_over(decided, triples, loaded, at_most=at_most) if at_most else []
     counts = {**count_kinds(decided, triples, left_out), "passed_over": len(extra)}
     if kind == "left_out":
         chosen, pages, page = _page_of(left_out, page, page_size)
@@ -93,15 +95,10 @@ def _unsure(decided: Decided) -> list[Row]:
     return [row for row in decided.rows if row.answerable and not row.passage_chosen]
 
 
-def _passed_over(project: Project, decided: Decided, triples: Sequence[Found]) -> list[Example]:
+def _passed_over(decided: Decided, triples: Sequence[Found], texts: Texts, *, at_most: int) -> list[Example]:
     """Rows beside the labels, where the project learns from passages that were shown beside the right one."""
-    at_most = read_settings(project).passed_over
-    if not at_most:
-        return []
-    rows = [row for row in decided.rows if row.split == "train"]
-    texts = load_texts(rows)
-    training = [found.triple for found in triples if found.triple.split == "train"]
-    return passed_over([to_example(row, texts) for row in rows], training, at_most=at_most)
+    train = [to_example(row, texts) for row in decided.rows if row.split == "train"]
+    return passed_over(train, [found.triple for found in triples if found.triple.split == "train"], at_most=at_most)
 
 
 def _kind(item: Item) -> str:
@@ -132,7 +129,8 @@ def _to_preview(item: Item, texts: Texts, task: Task) -> PreviewRow:
 
 def _from_example(example: Example, task: Task) -> PreviewRow:
     prompt, target = task.format(example.text, example.passage), task.format_target(example.target)
-    return PreviewRow(example.kind, "train", (example.label or 0,), example.text, example.weight, prompt, target)
+    labels = (example.label or 0,)
+    return PreviewRow(example.kind, "train", labels, example.text, example.weight, prompt, target, is_passage_only=True)
 
 
 def _from_triple(found: Found) -> PreviewRow:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from training.bootstrap import Interval, paired_interval
+from training.metrics import mean
 from training.tasks import get_task
 from webapp.models import DatasetLabel, EvaluationRow, Iteration, Project, db
 
@@ -39,16 +40,17 @@ def advise(project: Project) -> Advice | None:
             f"the {labels:,} labels that iteration {newest.number} used."
         ))  # fmt: skip
     after = _scores(project, newest)
-    gains = [(_gain(_scores(project, one), after, seed=newest.seed), (one.number, count)) for one, count in earlier]
+    pairs = [(_paired(_scores(project, one), after), (one.number, count)) for one, count in earlier]
     # The best one has gained least since; fewer questions in common are no comparison, and of equals the latest counts.
-    told = [gain for gain in gains if gain[0].n >= FEWEST_QUESTIONS] or gains[:1]
-    interval, best = min(told, key=lambda gain: gain[0].difference)
+    told = [pair for pair in pairs if len(pair[0]) >= FEWEST_QUESTIONS] or pairs[:1]
+    both, best = min(told, key=lambda pair: mean([new - old for old, new in pair[0]]))
+    interval = paired_interval([old for old, _ in both], [new for _, new in both], seed=newest.seed)
     return Advice(_verdict(interval), _sentence(interval, best, (newest.number, labels)))
 
 
-def _gain(before: dict[int, float], after: dict[int, float], *, seed: int) -> Interval:
-    both = sorted(before.keys() & after.keys())
-    return paired_interval([before[one] for one in both], [after[one] for one in both], seed=seed)
+def _paired(before: dict[int, float], after: dict[int, float]) -> list[tuple[float, float]]:
+    """The scores on the questions that both were asked."""
+    return [(before[one], after[one]) for one in sorted(before.keys() & after.keys())]
 
 
 def _evaluated(project: Project) -> list[tuple[Iteration, int]]:

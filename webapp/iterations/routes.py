@@ -19,6 +19,7 @@ from webapp.jobs import service as job_service
 from webapp.models import Iteration, Project
 from webapp.people.service import current_person, require, viewer_id
 from webapp.projects.service import project_or_404
+from webapp.releases.by_hand import clean_reason
 
 bp = Blueprint("iterations", __name__)
 
@@ -148,11 +149,10 @@ def hold(project_id: int, number: int) -> ResponseReturnValue:
 def _decide(project_id: int, number: int, decide: Any) -> ResponseReturnValue:
     """A person overrides the gate; the reason is asked for and kept."""
     project, iteration = project_or_404(project_id), service.iteration_or_404(project_id, number)
-    reason = " ".join(request.form.get("reason", "").split())
-    if not reason:
-        return _page(
-            project, iteration, {"reason": "Say why in a few words; the reason is kept with the decision."}
-        ), 400
+    try:
+        reason = clean_reason(request.form.get("reason", ""))
+    except Invalid as error:
+        return _page(project, iteration, error.fields), 400
     expected = request.form.get("champion", type=int)
-    decide(project, iteration, person=current_person(), reason=reason[:2000], expected=expected)
+    decide(project, iteration, person=current_person(), reason=reason, expected=expected)
     return redirect_to(url_for("iterations.show", project_id=project_id, number=number))

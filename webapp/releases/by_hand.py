@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 from retriever.types import TUNED
 from training.tasks import get_task
 from webapp.db import write
+from webapp.errors import Invalid
 from webapp.jobs.service import enqueue
 from webapp.models import AuditEvent, CorpusIndex, Iteration, Job, Person, Project, Release, db
 from webapp.releases import service
@@ -42,6 +43,15 @@ def request_answers(session: Session, project: Project) -> None:
     waiting = (Job.project_id == project.id, Job.kind == "predict", Job.state == "queued", Job.lock.is_(None))
     if session.scalar(select(Job.id).where(*waiting).limit(1)) is None:
         enqueue(session, "predict", project_id=project.id, payload={}, priority=20)
+
+
+def clean_reason(text: str) -> str:
+    """Why a person overrides the gate. Raises :class:`Invalid` without a word of it."""
+    reason = " ".join(text.split())[:2000]
+    if not reason:
+        sentence = "Say why in a few words; the reason is kept with the decision."
+        raise Invalid(sentence, {"reason": sentence})
+    return reason
 
 
 def promote(session: Session, project: Project, release: Release, *, person: Any, reason: str) -> Release | None:

@@ -3,7 +3,6 @@
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webapp.errors import Invalid
 from webapp.htmx import redirect_to, render
 from webapp.models import db
 from webapp.people.service import current_person, require
@@ -30,11 +29,7 @@ def _expected() -> int | None:
 
 
 def _reason() -> str:
-    """Why a person overrides the gate. Raises :class:`Invalid` without one."""
-    reason = " ".join(request.form.get("reason", "").split())
-    if not reason:
-        raise Invalid("Say why in a few words; the reason is kept with the decision. Nothing was changed.")
-    return reason[:2000]
+    return by_hand.clean_reason(request.form.get("reason", ""))
 
 
 @bp.post("/p/<int:project_id>/releases/<int:number>/promote")
