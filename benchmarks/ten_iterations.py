@@ -4,7 +4,8 @@
     python benchmarks/ten_iterations.py --world 7 --base starter --setting epochs=6 --setting passed_over=4
         [--test-limit N] [--rounds 10] [--per-round 25] [--base reader] [--seed 0] [--setting slice_noise=0] [--home FOLDER] [--json]
 
-``--world`` takes its rows from the demo's generator, begun with another number: other restaurants, the same kinds of questions.
+``--world`` takes its rows from the demo's generator, begun with another number: other restaurants, the same kinds of questions. What is played as
+unanswerable there no document of the world tells; gold asks also for what its own document leaves out.
 A project is made in a home of its own and the front door is used as a person would: of the label rows, drawn at random, ``--fixed`` of
 those that the hash of their wording keeps out of training are imported as gold, and some of these are the gate's fixed test questions; the others are
 played by `errata replay`, an iteration after each round. Figures are read from what each iteration stored: F1 of the fixed test questions, of those with an answer
@@ -31,8 +32,8 @@ from training.recipes import demo
 from training.split import split_of
 
 PROJECT = "Ten iterations"
-SPLITS = ("train", "validation", "test")
-WORLD_ROWS, WORLD_TEST = 900, 60
+SPLITS = ("train", *demo.JUDGING)
+WORLD_ROWS, WORLD_TEST = 600, 60
 SLICES = ("the fixed test questions", "answerable questions", "questions without an answer")
 
 
@@ -93,14 +94,12 @@ def prepare(options: argparse.Namespace, home: Path) -> tuple[Path, Path]:
     """The project with its gold, made once, and the files to play and to test on."""
     played, fixed, test = (home / f"{name}.jsonl" for name in ("played", "fixed", "test"))
     if not test.exists():
-        rows, tested = world(options.world) if options.labels is None else files(options)
-        Random(options.seed).shuffle(rows)
-        judging = [row for row in rows if split_of(row["question"]) != "train"][: options.fixed]
+        rows, judging, tested = world(options) if options.labels is None else files(options)
         if not (home / "errata.sqlite3").exists():
             errata(home, "project", "create", PROJECT, "--task", "qa", "--base", options.base)
         if options.setting:
             errata(home, "project", "set", PROJECT, *options.setting)
-        write(played, [row for row in rows if row not in judging])
+        write(played, rows)
         write(fixed, judging)
         errata(home, "import", PROJECT, fixed, "--kind", "gold")
         Random(0).shuffle(tested)
@@ -108,16 +107,26 @@ def prepare(options: argparse.Namespace, home: Path) -> tuple[Path, Path]:
     return played, test
 
 
-def files(options: argparse.Namespace) -> tuple[list[Row], list[Row]]:
-    return read_rows(options.labels, options.label_rows), read_rows(options.test, options.test_rows)
+def files(options: argparse.Namespace) -> tuple[list[Row], list[Row], list[Row]]:
+    """The rows to play, those to judge by, and those to test on."""
+    rows = read_rows(options.labels, options.label_rows)
+    Random(options.seed).shuffle(rows)
+    judging = [row for row in rows if split_of(row["question"]) != "train"][: options.fixed]
+    return [row for row in rows if row not in judging], judging, read_rows(options.test, options.test_rows)
 
 
-def world(seed: int) -> tuple[list[Row], list[Row]]:
-    """Questions of a world of the generator: some to label, some to test on."""
-    random = Random(seed)
-    told = demo.documents(random, demo.restaurants(random))
-    rows = demo.gold(random, told, taken=set(), count=WORLD_ROWS, splits=SPLITS)
-    return rows[WORLD_TEST:], rows[:WORLD_TEST]
+def world(options: argparse.Namespace) -> tuple[list[Row], list[Row], list[Row]]:
+    """The same of a world of the generator: none is played as unanswerable that another document answers."""
+    random = Random(options.world)
+    places = demo.restaurants(random)
+    told = demo.documents(random, places)
+    judging = demo.gold(random, told, taken=set(), count=options.fixed + WORLD_TEST)
+    asked = {row["question"].casefold() for row in judging}
+    drawn = demo.gold(random, told, taken=asked, count=WORLD_ROWS, splits=SPLITS)
+    answered = [row for row in drawn if not row["is_impossible"]]
+    asked |= {row["question"].casefold() for row in answered}
+    silent = demo.untold(random, places, told, taken=asked, count=WORLD_ROWS - len(answered))
+    return answered + silent, judging[WORLD_TEST:], judging[:WORLD_TEST]
 
 
 def write(path: Path, rows: Sequence[Row]) -> None:

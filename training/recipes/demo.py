@@ -166,6 +166,22 @@ def gold(
     return rows
 
 
+def untold(random: Random, places: list[Place], told: Told, *, taken: set[str], count: int) -> list[Row]:
+    """Questions beside ``taken`` that no document answers, each with a document that a search might find."""
+    rows: dict[str, Row] = {}
+    while len(rows) < count:
+        question = _question(random, *_foreign(random, places))
+        if question.casefold() not in taken:
+            row = {
+                "question": question,
+                "context": random.choice(told)[0]["text"],
+                "answers": [],
+                "is_impossible": True,
+            }
+            rows.setdefault(question.casefold(), row)
+    return list(rows.values())
+
+
 def build() -> dict[str, list[Row]]:
     """The rows of each file by its name; always the same."""
     random = Random(SEED)
