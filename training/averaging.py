@@ -21,11 +21,13 @@ BEGIN = 0.25
 """States of the run's first quarter are far from where it goes and are left out of the average."""
 
 SHARE = 0.25
-"""How much of the weights before training the usual mixture holds at the least; more, where the model before knew more of the labels."""
+"""How much of the weights before training the usual mixture holds at the least."""
 
-MOST_SHARE = 0.6
-"""The most it holds, however much the model knew: new labels must count. Of four sets more was better all round on one only
-(``docs/measurements.md``)."""
+MOST_SHARE = 0.9
+"""The most it holds, however much the model knew: new labels must count."""
+
+PRIOR_LABELS = 24
+"""How many answers to learn a model that knows half of them outweighs (``docs/measurements.md`` has what it was chosen by)."""
 
 SHARES = (0.0, SHARE, 0.5)
 
@@ -69,9 +71,18 @@ def copy_of(model: Any) -> Weights:
     return {name: value.detach().clone() for name, value in checkpoints.trained_parameters(model).items()}
 
 
-def usual_share(known: float) -> float:
-    """The usual mixture's share of the weights before training, for a model that knew the part ``known`` of what it learned, from 0 to 1."""
-    return max(SHARE, min(known, MOST_SHARE))
+def usual_share(known: float, answers: int) -> float:
+    """The usual mixture's share of the weights before training, for a model that knew the part ``known``, from 0 to 1, of the
+    ``answers`` it learned.
+
+    What training found weighs as much as the model did not know, and less while the answers are few beside what it knew: knowing the odds
+    k : 1 - k of them counts like ``PRIOR_LABELS`` times these odds of answers already learned.
+    """
+    if not answers:
+        return SHARE
+    unknown = 1 - known
+    learned = unknown * unknown * answers / (unknown * answers + known * PRIOR_LABELS)
+    return min(max(SHARE, 1 - learned), MOST_SHARE)
 
 
 def choose(model: Any, start: Weights, average: Average, judge: Judge) -> Chosen:
@@ -83,7 +94,7 @@ def choose(model: Any, start: Weights, average: Average, judge: Judge) -> Chosen
     """
     if average.count < 2:
         return Chosen(1, 0.0)
-    usual = usual_share(judge.known)
+    usual = usual_share(judge.known, judge.answers)
     single = copy_of(model)
     best, kept, most = Chosen(average.count, usual), mixture(start, average, usual), 0.0
     checkpoints.put_weights(model, kept)

@@ -16,14 +16,15 @@ class Judge:
 
     ``measure`` gives figures by name, and ``selection`` (higher is better), which says which state of a run is the best. ``predict``
     answers the questions and ``gain`` compares two such sets of answers with the interval of the second's gain; without the two
-    nothing is chosen against the usual. ``known``, from 0 to 1, says how well the model answered what it is to learn beforehand, and
-    so how much of it is worth keeping.
+    nothing is chosen against the usual. ``known``, from 0 to 1, says how well the model gave the ``answers`` it is to learn beforehand,
+    and so how much of it is worth keeping.
     """
 
     measure: Callable[[], dict[str, float]]
     predict: Callable[[], Any] | None = None
     gain: Callable[[Any, Any], Interval] | None = None
     known: float = 0.0
+    answers: int = 0
 
     def gain_since_now(self) -> Callable[[], Interval] | None:
         """Asks the model as it is now; what is returned tells, each time it is called, by how much the model is better by then."""

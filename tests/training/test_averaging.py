@@ -50,11 +50,12 @@ def train(
     selections: list[float] = SINGLE,
     stop_at: float = 2.0,
     known: float = 0.0,
+    answers: int = 0,
 ) -> tuple[Measure, Fitted, Any]:
     answerer = load_answerer(base, QA)
     start = averaging.copy_of(answerer.model)
     measure = Measure(answerer, gains, selections)
-    judge = Judge(measure.measure, measure.predict, measure.gain, known)
+    judge = Judge(measure.measure, measure.predict, measure.gain, known, answers)
 
     def report(fraction: float, message: str) -> None:
         if fraction >= stop_at and message.startswith("Step"):
@@ -102,15 +103,22 @@ def test_the_late_states_are_averaged_and_mixed_with_the_model_before(
 
 
 def test_the_more_a_model_knew_before_the_more_of_it_is_kept(tiny_span: Path, tmp_path: Path) -> None:
-    measure, done, start = train(tiny_span, tmp_path / "much", [MAYBE] * 4, known=0.55)
-    assert done.chosen == averaging.Chosen(3, 0.55)
-    assert difference(averaging.copy_of(measure.answerer.model), mixed(measure, start, 0.55)) < 1e-6
-    _, done, _ = train(tiny_span, tmp_path / "all", [MAYBE] * 4, known=1.0)
-    assert done.chosen == averaging.Chosen(3, averaging.MOST_SHARE)
-    _, done, _ = train(tiny_span, tmp_path / "beaten", [NO, NO, SURE, NO], known=0.7)
+    measure, done, start = train(tiny_span, tmp_path / "much", [MAYBE] * 4, known=0.5, answers=24)
+    assert done.chosen == averaging.Chosen(3, 0.75)
+    assert difference(averaging.copy_of(measure.answerer.model), mixed(measure, start, 0.75)) < 1e-6
+    _, done, _ = train(tiny_span, tmp_path / "beaten", [NO, NO, SURE, NO], known=0.7, answers=100)
     assert done.chosen == averaging.Chosen(3, 0.25)
-    _, done, _ = train(tiny_span, tmp_path / "little", [MAYBE] * 3, known=0.1)
+    _, done, _ = train(tiny_span, tmp_path / "little", [MAYBE] * 3, known=0.1, answers=100)
     assert done.chosen == averaging.Chosen(3, 0.25)
+
+
+def test_few_answers_bend_a_model_that_knew_much_less_than_many() -> None:
+    shares = [averaging.usual_share(0.6, answers) for answers in (8, 32, 128, 100_000)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.85
+    assert shares[-1] == pytest.approx(0.6, abs=0.001)  # with answers without end what it did not know
+    assert averaging.usual_share(0.0, 8) == averaging.usual_share(0.9, 0) == averaging.SHARE
+    assert averaging.usual_share(1.0, 100_000) == averaging.MOST_SHARE
 
 
 def test_the_best_single_state_stays_where_it_is_surely_better(tiny_span: Path, tmp_path: Path) -> None:

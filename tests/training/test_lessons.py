@@ -286,19 +286,19 @@ def test_what_a_model_knew_before_is_asked_of_labelled_answers_alone(
     refused = Example("Who is Anna ?", "Anna lives in Rome .", Target("", False), kind="negative")
     golds = [Gold("1", "Where does Boris live ?", ("Boris lives in Rome .",), ("Rome",))]
 
-    def known(*train: Example, lessons: Lessons = Lessons()) -> float:
+    def known(*train: Example, lessons: Lessons = Lessons()) -> tuple[float, int]:
         QA.fit(
             answerer, train, golds, folder=tmp_path, config=CONFIG, report=lambda *_: None, log=lambda _: None, lessons=lessons
         )  # fmt: skip
-        return judges[-1].known
+        return judges[-1].known, judges[-1].answers
 
-    assert known(*LABELLED, wrong, refused) == 0.5
-    assert known(*LABELLED, refused) == 1.0
-    assert known(refused) == 0.0
+    assert known(*LABELLED, wrong, refused) == (0.5, 2)
+    assert known(*LABELLED, refused) == (1.0, 1)
+    assert known(refused) == (0.0, 0)
 
     monkeypatch.setattr(answerer, "similarity", Alike())
-    assert known(*LABELLED, wrong, *OLD) == 0.0  # starting data keeps what it knew
-    assert known(*LABELLED, wrong, *OLD, lessons=Lessons(rehearsal=False)) == 0.5
+    assert known(*LABELLED, wrong, *OLD)[0] == 0.0  # starting data keeps what it knew
+    assert known(*LABELLED, wrong, *OLD, lessons=Lessons(rehearsal=False)) == (0.5, 2)
 
 
 def test_labels_that_only_judge_do_not_make_few_answers_enough(answerer: Any, tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def fit(
         lambda: predict(answerer, _inputs(validation)),
         lambda before, after: selection_gain(before, after, validation),
         known=0.0 if is_rehearsed else untrained.known,
+        answers=sum(_is_labelled(row) and row.target.answerable for row in train),
     )
     learn(
         answerer, train, judge=judge if validation else None, folder=folder, config=config, report=report, log=log,
@@ -234,7 +235,7 @@ class Untrained:
 
 def _ask_untrained(answerer: Any, train: Sequence[Example], report: Report, *, likeness: bool) -> Untrained:
     # That an answer in words is wrong says nothing about whether there is another; that "not answerable" is wrong does.
-    labelled = [row for row in train if (row.weight > 0 and row.kind in LABELLED) or _is_denied(row)]
+    labelled = [row for row in train if _is_labelled(row) or _is_denied(row)]
     rows = labelled if len(labelled) <= UNTRAINED_ROWS else Random(0).sample(labelled, UNTRAINED_ROWS)
     inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(rows)]
     predictions: list[Prediction] = []
@@ -250,6 +251,10 @@ def _ask_untrained(answerer: Any, train: Sequence[Example], report: Report, *, l
         metrics.mean([metrics.token_f1(one.best_text, row.target.text) for one, row in answered]) if answered else 0.0
     )
     return Untrained(known, _seen(predictions, alike, [row.target.answerable or _is_denied(row) for row in rows]))
+
+
+def _is_labelled(row: Example) -> bool:
+    return row.weight > 0 and row.kind in LABELLED
 
 
 def _is_denied(row: Example) -> bool:
