@@ -17,6 +17,7 @@ from tests.webapp.queue_rows import (
     next_page,
     take,
 )  # fmt: skip
+from training.safety import SHIPPED
 from webapp.db import write
 from webapp.jobs.service import enqueue
 from webapp.label.difference import edit_distance, word_changes
@@ -112,6 +113,23 @@ def test_a_correction_that_does_not_fit_keeps_what_was_typed(
     assert "My reason stays." in refused.text
     assert text.strip() in refused.text
     assert labels_of(project) == []
+
+
+@pytest.mark.parametrize(("model", "sentence", "fixed"), [
+    ("reader", "this model only points at words, so it cannot learn them", "[]"),
+    ("starter", "The model learns them, but will hardly say them while nearly all answers stand in a passage", '["Yes", "No"]'),
+    ("none", "a model that only points at words cannot learn it", "[]"),
+])  # fmt: skip
+def test_what_becomes_of_words_that_stand_in_no_passage_depends_on_the_model(
+    client: FlaskClient, project: Project, model: str, sentence: str, fixed: str
+) -> None:
+    add_queue(project, 1)
+    with write() as rows:
+        rows.execute(update(Release).values(answerer_path=str(SHIPPED / model)))
+    take(client, project)
+    page = client.get(f"/p/{project.id}/annotate").text
+    assert sentence in page
+    assert f"data-fixed='{fixed}'" in page
 
 
 @pytest.mark.parametrize("change", [

@@ -49,19 +49,23 @@ def load_answerer(folder: Path, task: Any, *, seed: int = 0, similarity: Similar
     import torch
 
     folder = Path(folder)
-    model_type = check_model_folder(folder)
-    architecture = ARCHITECTURES[model_type]
+    settings = settings_in(folder, task)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model, tokenizer = _load(folder, architecture)
+        model, tokenizer = _load(folder, settings.architecture)
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    settings = load_settings(folder, Settings(task.NAME, task.PROMPT_VERSION, architecture))
     weights = settings.answerability
     if weights is not None and (similarity is None or similarity.identity != weights.identity):
         settings = settings.alone()
     answerer = build_answerer(model, tokenizer, settings, task)
     answerer.similarity = similarity
     return answerer
+
+
+def settings_in(folder: Path, task: Any) -> Settings:
+    """How the model in ``folder`` answers, its weights unread. Raises :class:`TrainingError` as :func:`load_answerer` does."""
+    architecture = ARCHITECTURES[check_model_folder(folder)]
+    return load_settings(folder, Settings(task.NAME, task.PROMPT_VERSION, architecture))
 
 
 def build_answerer(model: Any, tokenizer: Any, settings: Settings, task: Any) -> Answerer:

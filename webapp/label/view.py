@@ -12,6 +12,7 @@ from webapp.ask.queue import Served
 from webapp.health import is_alive
 from webapp.label.blind import is_blind, seal
 from webapp.label.highlight import Piece, cut
+from webapp.label.learner import Learner, learner_of
 from webapp.label.service import newest_label
 from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Project, Question, Release
 
@@ -93,6 +94,7 @@ class QuestionView:
     start: int | None
     end: int | None
     is_engine_down: bool
+    learner: Learner | None  # what becomes of words that stand in no passage
 
 
 def view_question(session: Session, project: Project, question: Question | Served, person_id: int) -> QuestionView:
@@ -110,7 +112,7 @@ def view_question(session: Session, project: Project, question: Question | Serve
         version=version, submission_id=new_submission_id(), shown_at=int(time.time()),
         text=label.text if label is not None and label.text else shown.text if shown else "",
         chosen=label.passage_id if label else None, start=label.start if label else None, end=label.end if label else None,
-        is_engine_down=answer_id is None and not is_alive("engine"),
+        is_engine_down=answer_id is None and not is_alive("engine"), learner=learner_of(session, project),
     )  # fmt: skip
 
 
