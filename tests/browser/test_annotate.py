@@ -101,7 +101,7 @@ def test_a_key_that_cannot_do_its_work_says_why(site: Site, context: BrowserCont
     add_release(project)
     add_question(project, "Can I bring my dog to Kavo Bistro on day 1?")
     page = open_annotate(site, context, project)
-    for key in "arp":
+    for key in "arpn":
         page.keyboard.press(key)
         expect(page.locator("#notice")).to_contain_text("has not answered this question yet")
         page.locator("#notice").click()

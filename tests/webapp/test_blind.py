@@ -63,6 +63,7 @@ def test_a_blind_page_offers_what_can_be_decided_without_an_answer(client: Flask
     page = next_page(client, blind)
     buttons = re.findall(r'<button [^>]*name="decision" value="(\w+)"[^>]*>([\w ]+?) <kbd', page)
     assert buttons == [("correct", "Answer"), ("unanswerable", "Unanswerable"), ("skip", "Skip")]
+    assert not re.search(r'<button [^>]*name="decision"[^>]* disabled', page)
     assert 'class="correction open"' in page
 
 

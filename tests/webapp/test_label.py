@@ -1,5 +1,7 @@
 """Deciding: the rules of each verdict, what is shown before and after, and the page's fragments."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -13,6 +15,7 @@ from tests.webapp.queue_rows import (
     add_queue,
     add_release,
     decide,
+    form_of,
     labels_of,
     next_page,
     take,
@@ -95,6 +98,56 @@ def test_accept_needs_an_answer(client: FlaskClient, project: Project) -> None:
     assert refused.status_code == 400
     assert "There is no answer to accept yet" in refused.text
     assert labels_of(project) == []
+
+
+@pytest.mark.parametrize("decision", ["wrong_answer", "wrong_passage", "unanswerable"])
+def test_nothing_is_rejected_before_an_answer_and_its_passages_were_shown(
+    client: FlaskClient, project: Project, decision: str
+) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    add_question(project, "Who cooks?")
+    question, form = take(client, project)
+    add_answer(question, release, "A chef.", passages)  # it comes too late: this person saw nothing of it
+    refused = decide(client, project, question, form, decision, text="My words.", reason="My reason.", headers=HTMX)
+    assert refused.status_code == 400
+    assert "There was neither an answer nor a passage to judge when this page was made" in refused.text
+    assert "My words." in refused.text
+    assert "My reason." in refused.text
+    assert labels_of(project) == []
+    assert decide(client, project, question, form_of(refused.text), decision).status_code == 303
+    assert [label.reject_reason for label in labels_of(project)] == [decision]
+
+
+@pytest.mark.parametrize(("decision", "text"), [("correct", "My mother cooks."), ("skip", "")])
+def test_what_needs_no_passage_can_be_decided_before_the_model_answers(
+    client: FlaskClient, project: Project, decision: str, text: str
+) -> None:
+    add_release(project)
+    add_question(project, "Who cooks?")
+    question, form = take(client, project)
+    assert decide(client, project, question, form, decision, text=text).status_code == 303
+    assert [(label.verdict, label.text, label.answer_id) for label in labels_of(project)] == [(decision, text, None)]
+
+
+def test_a_page_without_an_answer_offers_only_what_can_be_decided(client: FlaskClient, project: Project) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    question = add_question(project, "Who cooks?")
+    page = next_page(client, project)
+    assert _offered(page) == {"accept": False, "correct": True, "wrong_answer": False, "wrong_passage": False,
+                              "unanswerable": False, "skip": True}  # fmt: skip
+    assert "Until it is answered there is nothing to accept or to reject. You can write the answer or skip." in page
+    assert "No passage is shown, so nothing is learned from these words" in page
+    add_answer(question, release, "A chef.", passages)
+    page = client.get(f"/p/{project.id}/annotate").text
+    assert all(_offered(page).values())
+    assert "Until it is answered" not in page
+
+
+def _offered(page: str) -> dict[str, bool]:
+    """The decisions of a page and whether their buttons can be pressed."""
+    buttons = re.findall(r'<button [^>]*name="decision" value="(\w+)"[^>]*>', page)
+    disabled = re.findall(r'<button [^>]*name="decision" value="(\w+)"[^>]* disabled [^>]*>', page)
+    return {name: name not in disabled for name in buttons}
 
 
 @pytest.mark.parametrize(("text", "sentence"), [

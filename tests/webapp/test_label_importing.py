@@ -48,6 +48,15 @@ def labels(project: Project) -> list[Label]:
     return list(db.session.scalars(current_labels(project.id).order_by(Label.id)))
 
 
+@pytest.mark.parametrize("reason", ["wrong_answer", "wrong_passage", "unanswerable"])
+def test_a_rejection_comes_in_without_the_answer_that_was_shown(tmp_path: Path, project: Project, reason: str):
+    """The file does not tell what its person saw; only a page of ours can know that they saw nothing."""
+    row = {"question": "Is there parking?", "verdict": "reject", "reject_reason": reason, "person": "Cleo"}
+    result = load(tmp_path, project, [row])
+    assert (result.added, result.rejected) == (1, ())
+    assert [label.reject_reason for label in labels(project)] == [reason]
+
+
 def test_labels_come_in_with_what_was_shown(imported: ImportResult, project: Project):
     assert (imported.added, imported.rejected) == (3, ())
     correct, accept, reject = labels(project)

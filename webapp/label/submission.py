@@ -18,6 +18,11 @@ DECISIONS = {
     "skip": ("skip", None),
 }
 
+UNSEEN = (
+    "There was neither an answer nor a passage to judge when this page was made, so nothing was saved: ask the model first, write the "
+    "answer yourself, or skip."
+)
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -75,6 +80,8 @@ def clean(session: Session, submission: Submission, question: Any, shown: Shown 
         raise Invalid(
             "Say why it is rejected: wrong_answer, wrong_passage or unanswerable; other verdicts take no such reason."
         )
+    if submission.verdict == "reject" and submission.answer_id is None:
+        raise Invalid(UNSEEN)  # passages come with the answer: before it nobody knows what they do not say
     _check_lengths(submission)
     _check_passage(session, submission, question)
     seconds = min(max(submission.seconds, 0.0), 86_400.0)
