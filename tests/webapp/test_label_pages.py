@@ -1,5 +1,7 @@
 """The list of labels, one label with its trace, and the ask page."""
 
+import html
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select, update
@@ -31,10 +33,39 @@ def test_the_list_filters_by_decision_person_text_and_release(
     assert "Right answer of correct" in client.get(f"{address}?q=RIGHT+answer").text
     assert client.get(f"{address}?q=RIGHT+answer").text.count("/labels/") == 1
     assert client.get(f"{address}?release=1").text.count("/labels/") == 3
-    assert "No label fits" in client.get(f"{address}?release=7").text
-    assert client.get(f"{address}?person={person_named('Ada').id}").text.count("/labels/") == 3
-    assert "No label fits" in client.get(f"{address}?person={person_named('Ben').id}").text
-    assert client.get(f"{address}?decision=%27%3B--&person=x&before=x&sort=password").status_code == 200
+    assert "No label fits" in client.get(f"{address}?q=nobody+wrote+this").text
+    for person in (person_named("Ada").id, "Ada"):
+        page = client.get(f"{address}?person={person}").text
+        assert page.count("/labels/") == 3
+        assert " selected>Ada</option>" in page
+    assert client.get(f"{address}?person=Ada&decision=accept").text.count("/labels/") == 1
+    assert client.get(f"{address}?decision=&person=&q=&release=&history=&sort=password").text.count("/labels/") == 3
+
+
+@pytest.mark.parametrize(("query", "sentence"), [
+    ("decision=%27%3B--", "There is no decision “';--”; expected one of accept, correct, wrong_answer, wrong_passage, unanswerable, skip."),
+    ("person=Zed", "Nobody called “Zed” has labelled here; expected one of the people in the list under Person."),
+    ("person=Ben", "Nobody called “Ben” has labelled here"),
+    ("person=999", "Nobody called “999” has labelled here"),
+    ("release=7", "This project has no release “7”; expected a number from the list under “Answer of”."),
+    ("release=champion", "This project has no release “champion”"),
+    ("release=99999999999999999999", "This project has no release “99999999999999999999”"),
+    ("history=yes", "The history can be “all” for every version, or left out for what counts now; “yes” came."),
+    (f"q={'a' * 201}", "A search takes at most 200 characters; 201 came."),
+    ("before=x", "The list goes on before a label, whose number was expected; “x” came."),
+    ("after=99999999999999999999", "The list goes on after a label, whose number was expected"),
+])  # fmt: skip
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_filter_that_is_not_understood_is_told_and_lists_nothing(
+    client: FlaskClient, annotator: FlaskClient, project: Project, query: str, sentence: str, headers: dict[str, str]
+) -> None:
+    label_all(client, project, "accept")
+    page = client.get(f"/p/{project.id}/labels?{query}", headers=headers)
+    assert page.status_code == 400
+    assert sentence in html.unescape(page.text)
+    assert "/labels/" not in page.text
+    assert "show all labels" in page.text
+    assert ("<html" in page.text) is not bool(headers)
 
 
 def test_the_list_says_not_answerable_where_that_is_the_right_answer(client: FlaskClient, project: Project) -> None:

@@ -1,43 +1,40 @@
 """The list of labels with its filters, and one label with all that is known about it."""
 
-from flask import request
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 
+from webapp.errors import Invalid
 from webapp.htmx import render
 from webapp.label import agreement, browse
+from webapp.label.browse import Filters, Page
+from webapp.label.filters import NAMES, Choices, read_filters, read_place
 from webapp.label.submission import DECISIONS
-from webapp.models import db
+from webapp.models import Project, db
 from webapp.people.service import viewer_id
 from webapp.projects.service import project_or_404
 
 
-def _filters() -> browse.Filters:
-    args = request.args
-    return browse.Filters(
-        decision=args.get("decision", "") if args.get("decision", "") in DECISIONS else "",
-        person_id=args.get("person", type=int), text=args.get("q", "").strip()[:200], release=args.get("release", type=int),
-        history=args.get("history") == "all",
-    )  # fmt: skip
-
-
 def index(project_id: int) -> ResponseReturnValue:
-    project, filters, session = project_or_404(project_id), _filters(), db.session()
-    page = browse.list_labels(
-        session,
-        project,
-        filters,
-        viewer_id=viewer_id(),
-        before=request.args.get("before", type=int),
-        after=request.args.get("after", type=int),
-    )
-    kept = {
-        name: value
-        for name, value in request.args.items()
-        if name in ("decision", "person", "q", "release", "history") and value
-    }
+    project, session = project_or_404(project_id), db.session()
+    choices = Choices(browse.people_who_labelled(session, project), browse.releases_of(session, project))
+    try:
+        shown = read_filters(request.args, choices)
+        page = browse.list_labels(
+            session, project, shown, viewer_id=viewer_id(),
+            before=read_place(request.args, "before"), after=read_place(request.args, "after"),
+        )  # fmt: skip
+    except Invalid as error:
+        return _list(project, choices, error=str(error)), 400
+    return _list(project, choices, shown=shown, page=page)
+
+
+def _list(
+    project: Project, choices: Choices, *, shown: Filters | None = None, page: Page | None = None, error: str = ""
+) -> Response:
+    kept = {name: value for name, value in request.args.items() if name in NAMES and value} if not error else {}
     return render(
-        "label/index.html", "rows", project=project, page=page, filters=filters, kept=kept, decisions=list(DECISIONS),
-        agreement=agreement.measure(session, project), people=browse.people_who_labelled(session, project), releases=browse.releases_of(session, project),
+        "label/index.html", "rows", project=project, page=page or Page([], None, None), filters=shown or Filters(), kept=kept, error=error,
+        decisions=list(DECISIONS), agreement=agreement.measure(db.session(), project), people=choices.people, releases=choices.releases,
     )  # fmt: skip
 
 
