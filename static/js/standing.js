@@ -1,5 +1,5 @@
-/* Under the correction, as soon as typing pauses: in which of the passages shown its words stand. The rule is the server's, `locate` in
-   webapp/datasets/examples.py: whole words, character for character but for case. A test compares the two. */
+/* Under the correction, as soon as typing pauses: in which of the passages shown its words stand. The rule is the server's, `find_answer` in
+   training/answerers/rows.py: whole words, character for character but for case. A test compares the two. */
 "use strict";
 
 (() => {

@@ -9,8 +9,8 @@ from sqlalchemy import update
 from tests.browser.annotating import open_annotate, saved
 from tests.browser.conftest import Site
 from tests.webapp.queue_rows import add_answer, add_passages, add_question, add_queue, add_release, labels_of
+from training.answerers.rows import find_answer
 from training.safety import SHIPPED
-from webapp.datasets.examples import locate
 from webapp.db import write
 from webapp.models import Project, Release
 
@@ -39,7 +39,7 @@ def test_the_page_and_the_dataset_agree_on_what_stands_in_a_passage(
     # Words that were marked stand where they were marked, be it in the middle of a word.
     pairs += [["urned", PASSAGES[1], start] for start in (5, 6)] + [["😀 w", PASSAGES[4], start] for start in (3, 4, 5)]
     seen = page.evaluate("pairs => pairs.map(([words, passage, start]) => window.errata.stands(words, passage, start))", pairs)  # fmt: skip
-    told = [locate(words, passage, start) is not None for words, passage, start in pairs]
+    told = [find_answer(words, passage, start) is not None for words, passage, start in pairs]
     assert [pair for pair, one, other in zip(pairs, seen, told, strict=True) if one != other] == []
     assert 40 < sum(told) < 100
 

@@ -1,6 +1,7 @@
 """What all architectures share: the tokenised row, length-sorted batches, finding an answer in its passage, precision."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 READING_TOKENS = {"causal": 8192, "seq2seq": 4096, "span": 1024}
 """Measured on two processor cores with models of 5 to 22 million parameters."""
+
+_ODD = "\u0130\u0131\u017f\u212a"
+"""Letters that match a plain i, s or k where case is disregarded, though their lower case is another letter."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,18 @@ def batches(lengths: Sequence[int], budget: int, *, order: Sequence[int] | None 
 
 
 def find_answer(text: str, passage: str, start: int | None = None) -> tuple[int, int] | None:
-    """Character offsets of ``text`` in ``passage``: at ``start`` if it is there, else its first occurrence, any case."""
+    """Character offsets of ``text`` in ``passage``: at ``start`` if it is there, else where it first stands as whole words, else the same in
+    another case. A "5" does not stand in "1995"."""
     if not text:
         return None
     if start is not None and passage[start : start + len(text)] == text:
         return start, start + len(text)
-    found = passage.find(text)
-    if found < 0:
-        # Lower-casing can change a text's length (Turkish dotted I); offsets would then point elsewhere.
-        lowered = passage.lower()
-        found = lowered.find(text.lower()) if len(lowered) == len(passage) else -1
-    return None if found < 0 else (found, found + len(text))
+    # Most passages do not hold the text at all, and a search without regard to case is slow.
+    if text.isascii() and text.lower() not in passage.lower() and not any(odd in passage for odd in _ODD):
+        return None
+    whole = rf"(?<!\w){re.escape(text)}(?!\w)"
+    found = re.search(whole, passage) or re.search(whole, passage, re.IGNORECASE)
+    return found.span() if found is not None and found.end() - found.start() == len(text) else None
 
 
 def pad(rows: Sequence[Sequence[int]], value: int, *, left: bool = False) -> "torch.Tensor":

@@ -1,14 +1,11 @@
 """Decided rows plus passage texts give training examples and evaluation rows. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from training.answerers.rows import find_answer
 from training.types import Example, Gold, Preference, Target
 from webapp.datasets.decisions import Row
-
-_ODD = "\u0130\u0131\u017f\u212a"
-"""Letters that match a plain i, s or k where case is disregarded, though their lower case is another letter."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +29,9 @@ class Evaluation:
 
 
 def locate(text: str, passage: str, start: int | None = None) -> int | None:
-    """Where ``text`` stands in ``passage``: at ``start`` if it does, else its first occurrence, else the same in another case."""
-    if not text:
-        return None
-    if start is not None and passage[start : start + len(text)] == text:
-        return start
-    # Most passages do not hold the text at all, and a search without regard to case is slow.
-    if text.isascii() and text.lower() not in passage.lower() and not any(odd in passage for odd in _ODD):
-        return None
-    whole = rf"(?<!\w){re.escape(text)}(?!\w)"
-    found = re.search(whole, passage) or re.search(whole, passage, re.IGNORECASE)
-    return found.start() if found is not None and found.end() - found.start() == len(text) else None
+    """Where ``text`` stands in ``passage``, by :func:`training.answerers.rows.find_answer`."""
+    found = find_answer(text, passage, start)
+    return None if found is None else found[0]
 
 
 def passage_of(row: Row, texts: Texts) -> int | None:
