@@ -1,5 +1,6 @@
 """Promotion and rollback by a person, and what both cause: the queue is answered again by the release now in service."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from training.tasks import get_task
 from webapp.db import write
 from webapp.errors import Invalid
 from webapp.jobs.service import enqueue
-from webapp.models import AuditEvent, CorpusIndex, Iteration, Job, Person, Project, Release, db
+from webapp.models import CorpusIndex, Iteration, Job, Project, Release, db
 from webapp.releases import service
+from webapp.releases.history import Promotion
 from webapp.releases.mending import refuse_damaged
 from webapp.releases.reindexing import request_index
 from webapp.releases.serving import is_other_encoder
@@ -20,13 +22,12 @@ from webapp.releases.serving import is_other_encoder
 
 @dataclass(frozen=True)
 class Line:
-    """One release as the page shows it. ``reason`` and ``promoted_by`` are of its latest promotion."""
+    """One release as the page shows it. ``promotion`` is its latest one."""
 
     release: Release
     iteration: int | None
     metrics: tuple[tuple[str, float | None], ...]
-    promoted_by: str
-    reason: str
+    promotion: Promotion | None
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def _with_index(session: Session, project: Project, release: Release, index: Cor
     )  # fmt: skip
 
 
-def describe(project: Project) -> list[Line]:
+def describe(project: Project, promotions: Sequence[Promotion]) -> list[Line]:
+    """The newest release first. ``promotions`` are the project's, newest first."""
     releases = db.session.scalars(
         select(Release)
         .options(joinedload(Release.index))
@@ -145,24 +147,13 @@ def describe(project: Project) -> list[Line]:
         row[0]: row[1]
         for row in db.session.execute(select(Iteration.id, Iteration.number).where(Iteration.project_id == project.id))
     }
-    promotions = _promotions(project)
+    newest = {one.release: one for one in reversed(promotions)}
     names = get_task(project.task).METRICS
     return [
         Line(
             release, numbers.get(release.iteration_id) if release.iteration_id else None,
             tuple((name, (release.metrics or {}).get(key)) for key, name in names.items() if key in (release.metrics or {})),
-            *promotions.get(release.number, ("", "")),
+            newest.get(release.number),
         )
         for release in releases
     ]  # fmt: skip
-
-
-def _promotions(project: Project) -> dict[int, tuple[str, str]]:
-    statement = (
-        select(AuditEvent.detail, Person.name).outerjoin(Person, Person.id == AuditEvent.person_id)
-        .where(AuditEvent.project_id == project.id, AuditEvent.action == "release.promote").order_by(AuditEvent.id)
-    )  # fmt: skip
-    rows = db.session.execute(statement)
-    return {
-        detail["release"]: (name or "Errata", detail.get("reason", "")) for detail, name in rows if "release" in detail
-    }

@@ -1,4 +1,4 @@
-"""The line of releases: what each is made of, which one is in service, and one click to promote another or roll back."""
+"""The line of releases: what each is made of, what is and was in service, and one click to promote another or roll back."""
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,7 +7,7 @@ from webapp.htmx import redirect_to, render
 from webapp.models import db
 from webapp.people.service import current_person, require
 from webapp.projects.service import project_or_404
-from webapp.releases import by_hand, service
+from webapp.releases import by_hand, history, service
 
 bp = Blueprint("releases", __name__)
 
@@ -17,9 +17,11 @@ bp = Blueprint("releases", __name__)
 def index(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     previous, champion = service.previous_champion(db.session(), project), service.champion_of(project)
+    promotions = history.promotions(project)
     return render(
-        "releases/index.html", "releases", project=project, lines=by_hand.describe(project), previous=previous,
-        champion=champion.number if champion else 0,
+        "releases/index.html", "releases", project=project, lines=by_hand.describe(project, promotions), previous=previous,
+        champion=champion.number if champion else 0, total=len(promotions),
+        promotions=promotions if request.args.get("promotions") == "all" else promotions[: history.SHOWN],
     )  # fmt: skip
 
 

@@ -1,0 +1,108 @@
+"""What was in service: each promotion and roll-back with who decided it and why, as the audit log has it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from serving_kit import add_candidate, build_served
+from sqlalchemy import update
+
+from tests.webapp.evaluated import GATE, make_iteration
+from webapp.db import write
+from webapp.models import Iteration, Person, Project, Release
+from webapp.releases import by_hand, history
+from webapp.releases.service import release_or_404
+
+REASON = "F1 went from 50.0 % to 60.0 % on 40 test questions."
+
+
+@pytest.fixture
+def served(app: Flask, tmp_path: Path) -> Project:
+    return build_served(tmp_path)
+
+
+def add_iteration(project: Project, number: int, decision: str) -> Release:
+    """A finished iteration whose candidate could serve: release ``number`` + 1."""
+    iteration, _ = make_iteration(project, number, decision=decision)
+    with write() as session:
+        session.query(Release).where(Release.iteration_id == iteration).delete()
+        gate = {**GATE, "decision": decision, "reasons": [REASON]}
+        session.execute(update(Iteration).where(Iteration.id == iteration).values(gate=gate))
+    made = add_candidate(project, number=number)
+    with write() as session:
+        session.execute(update(Release).where(Release.id == made.id).values(iteration_id=iteration))
+    return release_or_404(project, made.number)
+
+
+def put(project: Project, release: Release, person: Person | None, reason: str) -> None:
+    with write() as session:
+        by_hand.promote(session, project, release, person=person, reason=reason)
+
+
+def told(project: Project) -> list[tuple[Any, ...]]:
+    """Oldest first."""
+    return [
+        (one.release, one.iteration, one.by, one.is_rollback, one.overrules_gate)
+        for one in reversed(history.promotions(project))
+    ]
+
+
+def test_every_change_tells_how_by_whom_and_why(served: Project, person: Person):
+    put(served, add_iteration(served, 1, "promote"), None, REASON)
+    put(served, add_iteration(served, 2, "hold"), person, "It refuses less.")
+    by_hand.roll_back(served, person=person, reason="It invents prices.")
+    by_hand.promote_today(served, release_or_404(served, 3), person=None, reason="Promoted from the command line.")
+    assert told(served) == [
+        (1, None, "Errata", False, False),
+        (2, 1, "the gate", False, False),
+        (3, 2, "Cy", False, True),
+        (2, 1, "Cy", True, False),
+        (3, 2, "the command line", False, True),
+    ]
+    newest = history.promotions(served)
+    assert [one.reason for one in newest[:2]] == ["Promoted from the command line.", "It invents prices."]
+    assert newest[-1].reason.startswith("first release")
+
+
+def test_a_release_with_only_another_index_keeps_the_iteration_of_its_model(served: Project, person: Person):
+    candidate = add_iteration(served, 1, "promote")
+    put(served, candidate, None, REASON)
+    with write() as session:
+        again = Release(
+            project_id=served.id, number=3, answerer_path=candidate.answerer_path, answerer_sha256=candidate.answerer_sha256,
+            index_id=candidate.index_id, embedder="hash", sha256="9" * 64, reason="same model, new index: the corpus changed",
+        )  # fmt: skip
+        session.add(again)
+    put(served, again, None, again.reason)
+    found = history.promotions(served)
+    assert [(one.release, one.iteration, one.by, one.is_same_model) for one in found[:2]] == [
+        (3, 1, "Errata", True),
+        (2, 1, "the gate", False),
+    ]
+    brought = history.model_promotion(found)
+    assert brought is not None
+    assert brought.release == 2
+
+
+def test_the_releases_page_lists_what_was_in_service_newest_first(
+    client: FlaskClient, served: Project, person: Person, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(history, "SHOWN", 3)
+    address = f"/p/{served.id}/releases"
+    assert "Show all" not in client.get(address).text
+    put(served, add_iteration(served, 1, "hold"), person, "It <b>refuses</b> less.")
+    client.post(f"{address}/rollback", data={"reason": "It invents prices."})
+    client.post(f"{address}/2/promote", data={"reason": "The prices are mended."})
+    page = client.get(address).text
+    shown = page[page.index("What was in service") : page.index("All releases")]
+    assert shown.index("The prices are mended.") < shown.index("It invents prices.") < shown.index("refuses")
+    assert "It &lt;b&gt;refuses&lt;/b&gt; less." in shown
+    assert ">Cy<br>" in shown
+    assert ">Ada</td>" in shown
+    assert f'href="/p/{served.id}/iterations/1"' in shown
+    assert shown.count("rolled back") == 1
+    assert "First release" not in shown
+    assert "Show all 4" in shown
+    assert "First release" in client.get(f"{address}?promotions=all").text.split("All releases")[0]
