@@ -110,6 +110,9 @@ def test_the_home_page_tells_what_the_last_iteration_changed_because_of_whom(
     assert "passage 4 → 1" in page
     promote_row(labelled.project, 2)
     assert "Release 2 from" in client.get(home).text
+    promote_row(labelled.project, 1)
+    page = " ".join(client.get(home).text.split())
+    assert "was in service and no longer is; with it, 1 labelled question would become right" in page
 
 
 def test_blame_is_counted_and_each_list_is_one_click_away(client: FlaskClient, labelled: Labelled):

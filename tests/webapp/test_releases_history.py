@@ -1,5 +1,6 @@
 """What was in service: each promotion and roll-back with who decided it and why, as the audit log has it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,61 @@ def test_the_releases_page_lists_what_was_in_service_newest_first(
     assert "First release" not in shown
     assert "Show all 4" in shown
     assert "First release" in client.get(f"{address}?promotions=all").text.split("All releases")[0]
+
+
+def shown(client: FlaskClient, project: Project, path: str) -> str:
+    """A page's words, without its marks."""
+    page = client.get(f"/p/{project.id}/{path}").text
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_what_the_gate_held_and_a_person_promoted_says_both(client: FlaskClient, served: Project, person: Person):
+    put(served, add_iteration(served, 1, "hold"), person, "It <refuses> less.")
+    page = shown(client, served, "iterations/1")
+    assert "held back Its model is in service now." in page
+    assert "The gate held it back." in page
+    assert "Cy put it into service as release 2, because: “It &lt;refuses&gt; less.”" in page
+    assert re.search(
+        r"held back put into service by Cy, \d{4}-\d\d-\d\d release 2 in service", shown(client, served, "iterations")
+    )
+    home = shown(client, served, "")
+    assert re.search(
+        r"The gate had held it back; Cy put it into service [\d: -]+ UTC ?, because: “It &lt;refuses&gt; less.”", home
+    )
+
+
+def test_what_the_gate_promoted_and_a_person_rolled_back_says_both(
+    client: FlaskClient, served: Project, person: Person
+):
+    put(served, add_iteration(served, 1, "promote"), None, REASON)
+    assert "because" not in shown(client, served, "")
+    page = shown(client, served, "iterations/1")
+    assert "The gate put it into service as release 2." in page
+    assert "The gate held" not in page
+    put(served, add_iteration(served, 2, "promote"), None, REASON)
+    by_hand.roll_back(served, person=person, reason="It invents prices.")
+    page = shown(client, served, "iterations/2")
+    assert "Its model was in service and no longer is." in page
+    assert "The gate put it into service as release 3. " in page
+    assert "Cy rolled back to release 2, because: “It invents prices.”" in page
+    assert "Cy rolled back to it, release 2, because: “It invents prices.”" in shown(client, served, "iterations/1")
+    lines = shown(client, served, "iterations")
+    assert re.search(r"promoted taken out of service by Cy, [\d-]+ release 3 ", lines)
+    assert "Cy rolled back to it" in shown(client, served, "")
+
+
+def test_of_a_candidate_another_gate_decision_replaced_nothing_is_said_of_people(
+    client: FlaskClient, served: Project, person: Person
+):
+    put(served, add_iteration(served, 1, "promote"), None, REASON)
+    put(served, add_iteration(served, 2, "promote"), None, REASON)
+    add_iteration(served, 3, "ask")
+    assert "The gate put release 3 into service in its place." in shown(client, served, "iterations/1")
+    lines = shown(client, served, "iterations").split("Started")[1].split("What went wrong")[0]
+    assert "promoted release 2" in lines
+    assert " by " not in lines
+    client.post(f"/p/{served.id}/iterations/3/hold", data={"reason": "Wait for Monday."})
+    page = shown(client, served, "iterations/3")
+    assert "The gate left it to a person." in page
+    assert "Ada held it back, because: “Wait for Monday.”" in page
+    assert re.search(r"a person decides held back by Ada, [\d-]+ release 4 ", shown(client, served, "iterations"))

@@ -10,15 +10,15 @@ from sqlalchemy import select
 from training.tasks import get_task
 from webapp import home
 from webapp.iterations import progress, service
+from webapp.iterations.afterwards import Event, by_hand, events_of
 from webapp.iterations.blame import BLAMES
 from webapp.iterations.compare import RETRIEVAL
 from webapp.jobs.service import is_active
 from webapp.label.blind import hidden_from
-from webapp.models import AuditEvent, EvaluationRow, Iteration, Person, Project, Release, db
+from webapp.models import EvaluationRow, Iteration, Project, Release, db
 from webapp.releases.service import iterations_in_service
 
 PAGE_SIZE = 25
-DECISIONS = ("release.promote", "iteration.hold")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Line:
     decision: str
     candidate: Release | None
     is_in_service: bool
+    by_hand: tuple[Event, ...]  # what people decided last of the candidate
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class View:
     page: int
     pages: int
     curves: tuple[tuple[str, str], ...]
-    decisions: tuple[tuple[AuditEvent, str], ...]
+    events: tuple[Event, ...]  # what became of the candidate, oldest first
     blames: tuple[tuple[str, str, int, int], ...]  # key, name, before, after
     in_service: int  # the number of the release in service, 0 without one
 
@@ -84,7 +85,7 @@ class View:
 def list_lines(project: Project) -> list[Line]:
     metric = get_task(project.task).PRIMARY_METRIC
     iterations = service.list_iterations(project.id)
-    serving = iterations_in_service(db.session(), project.id)
+    serving, events = iterations_in_service(db.session(), project.id), events_of(project)
     candidates = {
         release.iteration_id: release
         for release in db.session.scalars(
@@ -97,6 +98,7 @@ def list_lines(project: Project) -> list[Line]:
         Line(
             iteration, iteration.job.state, (iteration.before or {}).get(metric), (iteration.after or {}).get(metric),
             (iteration.gate or {}).get("decision", ""), candidates.get(iteration.id), iteration.id in serving,
+            tuple(by_hand(events.get(iteration.number, []))),
         )
         for iteration in iterations
     ]  # fmt: skip
@@ -124,7 +126,7 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_i
         rows=tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), hidden=hidden, held_back=len(matching) - len(rows),
         page=page, pages=pages,
         curves=tuple((key, title) for key, title in progress.titles(task).items() if active or key in drawn),
-        decisions=_decisions(project, iteration, candidate), blames=_count_blames([row for row, _ in judged]),
+        events=tuple(events_of(project).get(iteration.number, ())), blames=_count_blames([row for row, _ in judged]),
         in_service=champion.number if champion else 0,
     )  # fmt: skip
 
@@ -150,19 +152,4 @@ def _metrics(iteration: Iteration, task: Any) -> tuple[Metric, ...]:
         Metric(name, before.get(key), after.get(key), key == task.PRIMARY_METRIC)
         for key, name in {**task.METRICS, **RETRIEVAL}.items()
         if key in before or key in after
-    )
-
-
-def _decisions(project: Project, iteration: Iteration, candidate: Release | None) -> tuple[tuple[AuditEvent, str], ...]:
-    """Who promoted or held this candidate and why, oldest first, read from the audit log."""
-    statement = (
-        select(AuditEvent, Person.name).outerjoin(Person, Person.id == AuditEvent.person_id)
-        .where(AuditEvent.project_id == project.id, AuditEvent.action.in_(DECISIONS)).order_by(AuditEvent.id)
-    )  # fmt: skip
-    number = candidate.number if candidate else None
-    return tuple(
-        (event, name or "the gate")
-        for event, name in db.session.execute(statement)
-        if event.detail.get("iteration") == iteration.number
-        or (number is not None and event.detail.get("release") == number)
     )

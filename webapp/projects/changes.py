@@ -32,10 +32,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Changes:
-    """``release`` is None when the candidate is not in service: then it tells what would change."""
+    """``release`` is None when the candidate is not in service: then it tells what would change, or changed while it was."""
 
     iteration: int
     release: int | None
+    was_in_service: bool
     shares: tuple[Share, ...]
 
     @property
@@ -64,7 +65,9 @@ def last_changes(session: Session, project: Project) -> Changes | None:
         by_person.setdefault(name, []).append((effect, question))
     shares = [_share(name, found) for name, found in by_person.items()]
     shares.sort(key=lambda share: (-len(share.right), len(share.wrong), share.person))
-    return Changes(iteration.number, _release_in_service(session, iteration), tuple(shares))
+    return Changes(
+        iteration.number, _release_in_service(session, iteration), _was_in_service(session, iteration), tuple(shares)
+    )
 
 
 def _release_in_service(session: Session, iteration: Iteration) -> int | None:
@@ -74,6 +77,11 @@ def _release_in_service(session: Session, iteration: Iteration) -> int | None:
         Release.project_id == iteration.project_id, Release.state == "champion", Release.answerer_sha256.in_(mine)
     )
     return session.scalar(statement)
+
+
+def _was_in_service(session: Session, iteration: Iteration) -> bool:
+    promoted = select(Release.id).where(Release.iteration_id == iteration.id, Release.promoted_at.is_not(None))
+    return session.scalar(promoted.limit(1)) is not None
 
 
 def _share(name: str, found: list[tuple[LabelEffect, str]]) -> Share:

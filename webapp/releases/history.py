@@ -10,7 +10,8 @@ from sqlalchemy import select
 from webapp.models import AuditEvent, Iteration, Person, Project, Release, db
 
 SHOWN = 20
-GATE = "the gate"
+GATE, ERRATA = "the gate", "Errata"
+BY_ITSELF = (GATE, ERRATA)  # no person, and no command one typed
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Promotion:
     reason: str
     is_rollback: bool  # to an earlier release, which had been in service before
     is_same_model: bool  # as just before, only with another index
+
+    @property
+    def is_by_hand(self) -> bool:
+        return self.by not in BY_ITSELF
 
     @property
     def overrules_gate(self) -> bool:
@@ -89,7 +94,7 @@ def _made(project: Project) -> dict[int, _Made]:
 def _without_person(made: _Made, reason: str) -> str:
     """Who promotes without a person tells so by the reason: an index gives its own to release and promotion alike, the gate one of its."""
     if reason == made.reason:
-        return "Errata"
+        return ERRATA
     if made.gate.get("decision") == "promote" and reason in made.gate.get("reasons", ()):
         return GATE
     return "the command line"

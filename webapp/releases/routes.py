@@ -4,12 +4,18 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.htmx import redirect_to, render
-from webapp.models import db
+from webapp.models import Project, db
 from webapp.people.service import current_person, require
 from webapp.projects.service import project_or_404
 from webapp.releases import by_hand, history, service
 
 bp = Blueprint("releases", __name__)
+
+
+@bp.app_template_global()
+def promotion_of_model(project: Project) -> history.Promotion | None:
+    """For the project's home page, which knows nothing of releases' history: who put the model into service, and why."""
+    return history.model_promotion(history.promotions(project))
 
 
 @bp.get("/p/<int:project_id>/releases")
