@@ -277,6 +277,28 @@ def test_the_page_shows_one_split_of_one_kind(client: FlaskClient, labelled: Lab
     assert "No label gives such a row." in client.get(address + ("test" if split != "test" else "train")).text
 
 
+def test_the_splits_that_judge_say_that_imported_questions_judge_too_and_where_they_are(
+    client: FlaskClient, labelled: Labelled
+):
+    texts = [f"Gold question number {i}?" for i in range(40)]
+    gold = {"answers": [{"text": "blue", "start": 0}], "is_impossible": False, "context": "blue sky"}
+    address = f"/p/{labelled.project.id}/dataset?split="
+    assert "Nothing here is learned" in client.get(address + "test").text
+    assert "imported" not in client.get(address + "test").text
+    with write() as session:
+        session.add_all(
+            Question(project_id=labelled.project.id, text=text, sha256=f"{i:064}", source="gold", gold=gold)
+            for i, text in enumerate(texts)
+        )
+    for split, place in (("test", "lists them, question by question."), ("validation", "validation.jsonl")):
+        page = client.get(address + split).text
+        count = sum(split_of(text) == split for text in texts)
+        assert f"{count} imported questions with known answers judge here too." in page
+        assert place in page
+    assert "imported questions" not in client.get(address + "train").text
+    assert "imported questions" not in client.get(address).text
+
+
 def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(
     client: FlaskClient, labelled: Labelled, base: Path
 ):

@@ -12,7 +12,7 @@ from webapp.db import write
 from webapp.errors import Stale
 from webapp.iterations.pages import list_lines
 from webapp.label.effects import effects_of
-from webapp.models import AuditEvent, Label, Person, Project, Release, db
+from webapp.models import AuditEvent, Iteration, Label, Person, Project, Release, db
 from webapp.releases import by_hand
 from webapp.releases.service import champion_of, release_or_404
 
@@ -66,6 +66,39 @@ def test_an_iteration_is_still_in_service_after_a_later_release_gave_its_answere
     assert [line.is_in_service for line in list_lines(project)] == [True]
 
 
+def set_config(iteration: int, **values: object) -> None:
+    with write() as session:
+        row = session.get_one(Iteration, iteration)
+        row.config = {**row.config, **values}
+
+
+def test_an_iteration_says_how_many_of_its_labels_it_learned_from_and_what_the_others_did(
+    client: FlaskClient, labelled: Labelled
+):
+    iteration, dataset = make_iteration(labelled.project, 1)
+    address = f"/p/{labelled.project.id}/iterations"
+    use_label(dataset, labelled.by_verdict["correct"], "train", "correct", "preference", "triple")
+    assert ">1 label<" in client.get(address).text
+    use_label(dataset, labelled.by_verdict["accept"], "test", "accept", "triple")
+    use_label(dataset, labelled.by_verdict["wrong_answer"], "train", "reject")
+    assert ">1 of 3 labels<" in client.get(address).text
+    page = " ".join(client.get(f"{address}/1").text.split())
+    assert "It learned from 1 of its 3 labels. 1 only judges: its question is in the validation or test part." in page
+    assert "1 is of a kind that the project's settings leave aside." in page
+    set_config(iteration, lessons={"rejects": True})
+    assert ">2 of 3 labels<" in client.get(address).text
+    assert "leave aside" not in client.get(f"{address}/1").text
+
+
+def test_training_rows_count_what_was_made_beside_the_dataset(client: FlaskClient, labelled: Labelled):
+    iteration, dataset = make_iteration(labelled.project, 1)
+    set_config(iteration, learned={"rows": {"correct": 5, "passed_over": 12, "rehearsal": 20}})
+    assert "<dt>training rows</dt><dd>37</dd>" in client.get(f"/p/{labelled.project.id}/iterations/1").text
+    assert "1 training rows and 12 of passages passed over," in client.get(f"/p/{labelled.project.id}/dataset").text
+    frozen = client.get(f"/p/{labelled.project.id}/dataset/{dataset}").text
+    assert "<dt>of passages passed over, made when learning</dt><dd>12</dd>" in frozen
+
+
 def test_the_last_decisions_say_what_each_taught(client: FlaskClient, labelled: Labelled):
     iteration, dataset = make_iteration(labelled.project, 1)
     taught, tested, silent = (labelled.by_verdict[name] for name in ("correct", "accept", "unanswerable"))
@@ -112,6 +145,7 @@ def test_the_home_page_tells_what_the_last_iteration_changed_because_of_whom(
     assert "Release 2 from" in client.get(home).text
     promote_row(labelled.project, 1)
     page = " ".join(client.get(home).text.split())
+    assert '<dd>5 <span class="meta">and 1 skip</span></dd>' in page
     assert "was in service and no longer is; with it, 1 labelled question would become right" in page
 
 

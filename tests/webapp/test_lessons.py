@@ -93,7 +93,7 @@ def test_an_iteration_learns_from_what_was_switched_on_and_says_so(
     assert learned["rows"] == {"correct": in_training, "variation": in_training, "reject": 1}
     assert learned["preferences"] == {"pairs": 0.0, "kept": 0.0}  # a span model has no text to prefer
     page = client.get(f"/p/{project.id}/iterations/{iteration.number}").text
-    assert f"Learned from {in_training} corrected, 1 rejected, {in_training} variations." in page
+    assert f"The training rows: {in_training} corrected, 1 rejected, {in_training} variations." in page
     assert learned["similarity"] == {"weight": 0.0}  # one label that says "no answer" shows nothing
     assert "The likeness of question and passage does not count" in page
     for low, words in ((0.4, "these labels show that it tells"), (-0.4, "these labels alone could not show how much")):

@@ -11,6 +11,7 @@ from training.tasks import Task, get_task
 from training.types import Example
 from webapp.datasets.decisions import Decided, LeftOut, Row
 from webapp.datasets.examples import Texts, to_example, to_preference
+from webapp.datasets.freeze import gold_rows
 from webapp.datasets.service import contrast, count_kinds, decide_labels, load_texts
 from webapp.datasets.triples import Found, Triple, passed_over
 from webapp.label.blind import hidden_from
@@ -47,6 +48,7 @@ class Preview:
     page: int
     pages: int
     total: int
+    gold: int = 0  # imported questions with known answers that judge in the split shown
 
 
 def preview(
@@ -71,7 +73,8 @@ def preview(
     texts = load_texts([item for item in chosen if isinstance(item, Row)])
     task = get_task(project.task)
     rows = tuple(_to_preview(item, texts, task) for item in chosen)
-    return Preview(counts, _mark_blind(rows, project, viewer_id), (), page, pages, len(matching))
+    gold = len(gold_rows(project).get(split, ())) if split else 0
+    return Preview(counts, _mark_blind(rows, project, viewer_id), (), page, pages, len(matching), gold)
 
 
 def _mark_blind(rows: Sequence[PreviewRow], project: Project, viewer_id: int) -> tuple[PreviewRow, ...]:
@@ -166,6 +169,15 @@ class Frozen:
     page: int
     pages: int
     total: int
+    passed_over: int
+
+
+def passed_over_rows(datasets: Sequence[Dataset]) -> dict[int, int]:
+    """Dataset -> rows of passages passed over that an iteration made of it: they are not among its files, but learned from."""
+    used = Iteration.dataset_id.in_([dataset.id for dataset in datasets])
+    rows = db.session.execute(select(Iteration.dataset_id, Iteration.config).where(used).order_by(Iteration.number))
+    found = {dataset: config.get("learned", {}).get("rows", {}).get("passed_over", 0) for dataset, config in rows}
+    return {dataset: count for dataset, count in found.items() if count}
 
 
 def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> Frozen:
@@ -188,4 +200,5 @@ def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> 
         FrozenLabel(label, text, decision, ", ".join(sorted(kinds.split(","))), split, changed)
         for label, text, decision, kinds, split, changed in db.session.execute(statement)
     )
-    return Frozen(labels, tuple(db.session.scalars(numbers)), page, pages, total)
+    made = passed_over_rows([dataset]).get(dataset.id, 0)
+    return Frozen(labels, tuple(db.session.scalars(numbers)), page, pages, total, made)

@@ -6,7 +6,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from webapp.datasets import service
-from webapp.datasets.preview import describe_frozen, preview
+from webapp.datasets.preview import describe_frozen, passed_over_rows, preview
 from webapp.errors import NotFound
 from webapp.htmx import render
 from webapp.people.service import require, viewer_id
@@ -26,6 +26,10 @@ EXPLANATIONS = {
     "passed_over": "The question with a passage that was shown beside the right one and does not hold the answer: the model learns that this passage does not answer it.",
     "triple": "A question, the passage that answers it, and passages that were shown or rejected and do not.",
 }
+JUDGED = {
+    "validation": "Nothing here is learned: validation chooses the threshold and which state of the training is kept.",
+    "test": "Nothing here is learned: on the test questions a candidate is compared with the model in service.",
+}
 SPLITS = {"": "All splits", "train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -38,10 +42,11 @@ def show(project_id: int) -> ResponseReturnValue:
     shown = preview(project, viewer_id=viewer_id(), kind=kind, split=split, page=page)
     settings = read_settings(project)
     kinds = {key: title for key, title in KINDS.items() if settings.passed_over or key != "passed_over"}
+    datasets = service.list_datasets(project.id)
     return render(
         "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=kinds, split=split, splits=SPLITS,
         explanations=EXPLANATIONS, settings=settings,
-        datasets=service.list_datasets(project.id),
+        datasets=datasets, passed_over=passed_over_rows(datasets), judged=JUDGED.get(split, ""),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from webapp.iterations import progress, service
 from webapp.iterations.afterwards import Event, by_hand, events_of
 from webapp.iterations.blame import BLAMES
 from webapp.iterations.compare import RETRIEVAL
+from webapp.iterations.labels_used import LabelsUsed, labels_used
 from webapp.jobs.service import is_active
 from webapp.label.blind import hidden_from
 from webapp.models import EvaluationRow, Iteration, Project, Release, db
@@ -33,6 +34,7 @@ class Line:
     candidate: Release | None
     is_in_service: bool
     by_hand: tuple[Event, ...]  # what people decided last of the candidate
+    labels: LabelsUsed
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class View:
     curves: tuple[tuple[str, str], ...]
     events: tuple[Event, ...]  # what became of the candidate, oldest first
     blames: tuple[tuple[str, str, int, int], ...]  # key, name, before, after
+    labels: LabelsUsed
+    training_rows: int  # learned from in training: those of the dataset, and those made beside them
     in_service: int  # the number of the release in service, 0 without one
 
 
@@ -86,6 +90,7 @@ def list_lines(project: Project) -> list[Line]:
     metric = get_task(project.task).PRIMARY_METRIC
     iterations = service.list_iterations(project.id)
     serving, events = iterations_in_service(db.session(), project.id), events_of(project)
+    used = labels_used(iterations)
     candidates = {
         release.iteration_id: release
         for release in db.session.scalars(
@@ -98,7 +103,7 @@ def list_lines(project: Project) -> list[Line]:
         Line(
             iteration, iteration.job.state, (iteration.before or {}).get(metric), (iteration.after or {}).get(metric),
             (iteration.gate or {}).get("decision", ""), candidates.get(iteration.id), iteration.id in serving,
-            tuple(by_hand(events.get(iteration.number, []))),
+            tuple(by_hand(events.get(iteration.number, []))), used.get(iteration.dataset_id or 0, LabelsUsed()),
         )
         for iteration in iterations
     ]  # fmt: skip
@@ -127,8 +132,15 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_i
         page=page, pages=pages,
         curves=tuple((key, title) for key, title in progress.titles(task).items() if active or key in drawn),
         events=tuple(events_of(project).get(iteration.number, ())), blames=_count_blames([row for row, _ in judged]),
+        labels=labels_used([iteration]).get(iteration.dataset_id or 0, LabelsUsed()), training_rows=_training_rows(iteration),
         in_service=champion.number if champion else 0,
     )  # fmt: skip
+
+
+def _training_rows(iteration: Iteration) -> int:
+    """What the run wrote down; while it runs, the rows of its dataset."""
+    rows = iteration.config.get("learned", {}).get("rows", {})
+    return sum(rows.values()) or (iteration.dataset.counts.get("train", 0) if iteration.dataset else 0)
 
 
 def _count_blames(rows: Sequence[EvaluationRow]) -> tuple[tuple[str, str, int, int], ...]:

@@ -146,6 +146,7 @@ class Overview:
     open_questions: int
     unanswered: int  # of them, those that no model has answered yet
     labels: int
+    skips: int
     iterations: int
     champion: Release | None
     has_only_practised: bool  # the champion comes from practice on the corpus, without labels
@@ -168,6 +169,7 @@ def overview(project: Project) -> Overview:
         open_questions=count(Question, Question.state == "open"),
         unanswered=count(Question, Question.state == "open", Question.answer_id.is_(None)),
         labels=count(Label, Label.verdict.not_in(("skip", "undo")), ~SUPERSEDED),
+        skips=count(Label, Label.verdict == "skip", ~SUPERSEDED),
         iterations=count(Iteration),
         champion=champion,
         has_only_practised=made_by is not None and made_by.is_practice,
