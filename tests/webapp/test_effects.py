@@ -1,5 +1,7 @@
 """What the pages tell of stored evaluations and effects, and nothing but that."""
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -8,8 +10,11 @@ from sqlalchemy import update
 from tests.conftest import sign_in_as
 from tests.webapp.evaluated import add_effect, add_row, make_iteration, promote_row, use_label
 from tests.webapp.labelled import Labelled, decide, make_labelled
+from training.tasks import TASKS, get_task
 from webapp.db import write
 from webapp.errors import Stale
+from webapp.iterations import progress
+from webapp.iterations.compare import RETRIEVAL, RETRIEVAL_MEANINGS
 from webapp.iterations.pages import list_lines
 from webapp.label.effects import effects_of
 from webapp.models import AuditEvent, Iteration, Label, Person, Project, Release, db
@@ -88,6 +93,29 @@ def test_an_iteration_says_how_many_of_its_labels_it_learned_from_and_what_the_o
     set_config(iteration, lessons={"rejects": True})
     assert ">2 of 3 labels<" in client.get(address).text
     assert "leave aside" not in client.get(f"{address}/1").text
+
+
+def test_every_figure_on_the_iteration_page_is_explained_to_whoever_opens_its_list(
+    client: FlaskClient, labelled: Labelled
+):
+    iteration, _ = make_iteration(labelled.project, 1)
+    figures = dict.fromkeys([*get_task("qa").METRICS, *RETRIEVAL], 0.5)
+    with write() as session:
+        session.execute(update(Iteration).where(Iteration.id == iteration).values(before=figures, after=figures))
+    page = client.get(f"/p/{labelled.project.id}/iterations/1").text
+    listed = re.findall(r"<dt>([^<]+)</dt><dd>[^<]{20,}</dd>", page.split("What these figures mean")[1])
+    for name in (*get_task("qa").METRICS.values(), *RETRIEVAL.values(), "95 % interval"):
+        assert page.count(f">{name}</") >= 2  # in the table and in the list
+        assert name in listed
+    assert "Answerable or not, AUROC" in client.get(f"/p/{labelled.project.id}/releases").text
+
+
+def test_every_curve_and_metric_has_a_meaning():
+    for name in TASKS:
+        task = get_task(name)
+        assert set(task.MEANINGS) == set(task.METRICS)
+        assert set(progress.meanings(task)) == set(progress.titles(task))
+    assert set(RETRIEVAL_MEANINGS) == set(RETRIEVAL)
 
 
 def test_training_rows_count_what_was_made_beside_the_dataset(client: FlaskClient, labelled: Labelled):

@@ -21,6 +21,7 @@ class Task(Protocol):
     USES_PASSAGES: bool
     PRIMARY_METRIC: str
     METRICS: dict[str, str]  # key -> name a person reads, in the order to show them; the task's own only
+    MEANINGS: dict[str, str]  # key of each metric -> what it tells, for somebody who has never heard of it
     GUARDS: dict[str, float]  # metric -> how far it may fall before the gate holds a candidate, whatever else it gains
     # Format name -> its title, and the "module:function" that streams label rows in that format.
     EXPORTS: dict[str, tuple[str, str]]

@@ -34,6 +34,20 @@ METRICS = {
     "answerable_f1_at_75": "Answerable F1 with 75 % of unanswerable recognised",
     "rouge_l": "ROUGE-L",
 }
+MEANINGS = {
+    "exact_match": "How often the answer is right word for word; capitals, punctuation and articles do not count. A question without an answer "
+    "is right when the model says so.",
+    "f1": "How much an answer has in common with the right one, in words: 100 % is word for word right, 0 % has no word in common. Half of "
+    "the right words and nothing else gives 67 %. A question without an answer gives 100 % when the model says so, else 0 %.",
+    "answerable_f1": "F1 on the questions that have an answer; saying that there is none gives 0 %.",
+    "unanswerable_accuracy": "Of the questions without an answer, how many the model says so of.",
+    "span_f1": "F1 on the questions that have an answer if the model always had to give its best guess: how well it reads, whatever it refuses.",
+    "answerability_auroc": "How well the model's confidence tells questions with an answer from those without: 100 % tells all, 50 % is a "
+    "coin toss. It is the area under the ROC curve.",
+    "answerable_f1_at_75": "F1 on the questions that have an answer if the model were set to recognise 75 % of those without. So models can be "
+    "compared however readily each refuses.",
+    "rouge_l": "Like F1, but the words must come in the same order: it is made of the longest sequence of words in common.",
+}
 GUARDS = {"answerable_f1": 0.05, "unanswerable_accuracy": 0.10}
 EXPORTS = {"squad": ("SQuAD v2 JSON: what other question answering tools read", "training.squad_labels:write")}
 READERS = {"gold": "training.squad:read"}

@@ -21,6 +21,11 @@ RETRIEVAL = {
     "recall_at_5": "Right passage among the first five",
     "mrr_at_10": "Mean reciprocal rank of the right passage",
 }
+RETRIEVAL_MEANINGS = {
+    "recall_at_5": "How often the right passage is one of the first five that are found (recall@5).",
+    "mrr_at_10": "How far in front the right passage comes: 100 % if always first, 50 % if always second, 33 % if always third, 0 % if never "
+    "among the first ten (MRR).",
+}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from webapp import home
 from webapp.iterations import progress, service
 from webapp.iterations.afterwards import Event, by_hand, events_of
 from webapp.iterations.blame import BLAMES
-from webapp.iterations.compare import RETRIEVAL
+from webapp.iterations.compare import RETRIEVAL, RETRIEVAL_MEANINGS
 from webapp.iterations.labels_used import LabelsUsed, labels_used
 from webapp.jobs.service import is_active
 from webapp.label.blind import hidden_from
@@ -40,6 +40,7 @@ class Line:
 @dataclass(frozen=True)
 class Metric:
     name: str
+    meaning: str
     before: float | None
     after: float | None
     is_primary: bool
@@ -78,12 +79,20 @@ class View:
     held_back: int  # of these, how many a list of one blame leaves out, because the blame would tell of the answer
     page: int
     pages: int
-    curves: tuple[tuple[str, str], ...]
+    curves: tuple[tuple[str, str, str], ...]  # key, title, meaning
     events: tuple[Event, ...]  # what became of the candidate, oldest first
     blames: tuple[tuple[str, str, int, int], ...]  # key, name, before, after
     labels: LabelsUsed
     training_rows: int  # learned from in training: those of the dataset, and those made beside them
     in_service: int  # the number of the release in service, 0 without one
+
+    @property
+    def meanings(self) -> list[tuple[str, str]]:
+        return [(metric.name, metric.meaning) for metric in self.metrics]
+
+    @property
+    def curve_meanings(self) -> list[tuple[str, str]]:
+        return [(title, meaning) for _, title, meaning in self.curves]
 
 
 def list_lines(project: Project) -> list[Line]:
@@ -130,7 +139,7 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_i
         tallies={name: sum(row[1] == name for row in judged) for name in ("better", "worse", "same")},
         rows=tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), hidden=hidden, held_back=len(matching) - len(rows),
         page=page, pages=pages,
-        curves=tuple((key, title) for key, title in progress.titles(task).items() if active or key in drawn),
+        curves=tuple((key, title, progress.meanings(task)[key]) for key, title in progress.titles(task).items() if active or key in drawn),
         events=tuple(events_of(project).get(iteration.number, ())), blames=_count_blames([row for row, _ in judged]),
         labels=labels_used([iteration]).get(iteration.dataset_id or 0, LabelsUsed()), training_rows=_training_rows(iteration),
         in_service=champion.number if champion else 0,
@@ -160,8 +169,9 @@ def _minutes(iteration: Iteration) -> float | None:
 
 def _metrics(iteration: Iteration, task: Any) -> tuple[Metric, ...]:
     before, after = iteration.before or {}, iteration.after or {}
+    meanings = {**task.MEANINGS, **RETRIEVAL_MEANINGS}
     return tuple(
-        Metric(name, before.get(key), after.get(key), key == task.PRIMARY_METRIC)
+        Metric(name, meanings[key], before.get(key), after.get(key), key == task.PRIMARY_METRIC)
         for key, name in {**task.METRICS, **RETRIEVAL}.items()
         if key in before or key in after
     )

@@ -43,6 +43,16 @@ def titles(task: Task) -> dict[str, str]:
     return {"loss": "Loss", "perplexity": "Perplexity", f"validation_{task.PRIMARY_METRIC}": f"Validation {primary}"}
 
 
+def meanings(task: Task) -> dict[str, str]:
+    """What each curve tells, by its key."""
+    return {
+        "loss": "How far the model is from the rows it learns from; it should fall.",
+        "perplexity": "Among about how many choices the model still hesitates: 1 is sure. It is made of the loss and should fall too.",
+        f"validation_{task.PRIMARY_METRIC}": "The same figure as on the test questions, on questions set apart to choose the best state "
+        "of the training; it should rise.",
+    }
+
+
 def curves(folder: Path, task: Task) -> list[dict[str, Any]]:
     """One entry per curve that has points: its key, title and [step, value] pairs, thinned to what a screen can show."""
     points = read_log(folder)

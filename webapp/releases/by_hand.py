@@ -135,6 +135,12 @@ def _with_index(session: Session, project: Project, release: Release, index: Cor
     )  # fmt: skip
 
 
+def metric_meanings(project: Project) -> list[tuple[str, str]]:
+    """The name of each figure that :func:`describe` gives, and what it tells."""
+    task = get_task(project.task)
+    return [(name, task.MEANINGS[key]) for key, name in task.METRICS.items()]
+
+
 def describe(project: Project, promotions: Sequence[Promotion]) -> list[Line]:
     """The newest release first. ``promotions`` are the project's, newest first."""
     releases = db.session.scalars(

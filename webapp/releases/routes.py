@@ -26,7 +26,7 @@ def index(project_id: int) -> ResponseReturnValue:
     promotions = history.promotions(project)
     return render(
         "releases/index.html", "releases", project=project, lines=by_hand.describe(project, promotions), previous=previous,
-        champion=champion.number if champion else 0, total=len(promotions),
+        champion=champion.number if champion else 0, total=len(promotions), meanings=by_hand.metric_meanings(project),
         promotions=promotions if request.args.get("promotions") == "all" else promotions[: history.SHOWN],
     )  # fmt: skip
 
