@@ -15,7 +15,7 @@ from tests.webapp.queue_rows import PARKING, PATIO, add_answer, add_passages, ad
 from webapp.db import write
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue
-from webapp.models import Document, Job, Label, Person, Process, Project, db, now
+from webapp.models import Document, Job, Label, Person, Process, Project, Question, db, now
 from webapp.releases.service import champion_of
 
 pytestmark = pytest.mark.browser
@@ -42,6 +42,12 @@ FAULTS = """() => {
   for (const node of document.querySelectorAll("a[href], button"))
     if (isSeen(node) && !node.innerText.trim() && !node.getAttribute("aria-label")) wrong.push(`no words: ${name(node)}`);
   for (const image of document.querySelectorAll("img")) if (!image.hasAttribute("alt")) wrong.push(`no alt: ${name(image)}`);
+  for (const box of innerWidth < 500 ? document.querySelectorAll(".table-wrap") : []) {
+    const closed = box.closest("details:not([open])");
+    closed?.setAttribute("open", "");
+    if (box.scrollWidth > box.clientWidth + 1) wrong.push(`cut by ${box.scrollWidth - box.clientWidth}: ${box.ariaLabel}`);
+    closed?.removeAttribute("open");
+  }
   const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
   for (const id of new Set(ids)) if (ids.filter((one) => one === id).length > 1) wrong.push(`id twice: ${id}`);
   return wrong;
@@ -64,9 +70,10 @@ def filled(site: Site, tmp_path: Path, person: Person) -> Project:
     release = champion_of(project)
     assert release is not None
     passages = add_passages(project, PATIO, PARKING, LONG, LONG[::-1])
-    for number in (1, 2):
+    for number in (1, 2, 3):
         question = add_question(project, f"Can I bring my dog to Kavo Bistro on day {number}?")
         add_answer(question, release, "Yes, dogs are welcome at Kavo Bistro.", passages, start=30, end=70)
+    toy_loop.label(db.session.get_one(Question, question), person, "skip")  # a label that is left out
     with write() as session:
         session.add_all(
             Process(name=name, pid=1, heartbeat_at=now() + dt.timedelta(hours=1)) for name in ("engine", "worker")
@@ -94,7 +101,7 @@ def addresses(project: Project) -> dict[str, str]:
     return {
         "projects": "", "new-project": "projects/new", "home": f"{here}/", "annotate": f"{here}/annotate", "ask": f"{here}/ask",
         "labels": f"{here}/labels", "label": f"{here}/labels/{label}", "corpus": f"{here}/corpus",
-        "document": f"{here}/corpus/documents/{document}", "dataset": f"{here}/dataset", "frozen": f"{here}/dataset/1",
+        "document": f"{here}/corpus/documents/{document}", "dataset": f"{here}/dataset", "left-out": f"{here}/dataset?kind=left_out", "frozen": f"{here}/dataset/1",
         "iterations": f"{here}/iterations", "iteration": f"{here}/iterations/1", "releases": f"{here}/releases",
         "exports": f"{here}/export", "settings": f"{here}/settings", "job": f"jobs/{job}", "people": "people", "health": "health",
         "error": "p/999/",

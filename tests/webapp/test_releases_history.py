@@ -106,6 +106,8 @@ def test_the_releases_page_lists_what_was_in_service_newest_first(
     assert shown.count("rolled back") == 1
     assert "First release" not in shown
     assert "Show all 4" in shown
+    assert "rolled back to by Ada: “It invents prices.”" in page
+    assert "promoted by Ada: “The prices are mended.”" in page
     assert "First release" in client.get(f"{address}?promotions=all").text.split("All releases")[0]
 
 

@@ -19,6 +19,8 @@ from webapp.releases.mending import refuse_damaged
 from webapp.releases.reindexing import request_index
 from webapp.releases.serving import is_other_encoder
 
+Figure = tuple[str, float | None]  # a metric's name and value
+
 
 @dataclass(frozen=True)
 class Line:
@@ -26,7 +28,8 @@ class Line:
 
     release: Release
     iteration: int | None
-    metrics: tuple[tuple[str, float | None], ...]
+    primary: Figure | None  # the metric that decides; None where no iteration measured it
+    metrics: tuple[Figure, ...]
     promotion: Promotion | None
 
 
@@ -154,12 +157,17 @@ def describe(project: Project, promotions: Sequence[Promotion]) -> list[Line]:
         for row in db.session.execute(select(Iteration.id, Iteration.number).where(Iteration.project_id == project.id))
     }
     newest = {one.release: one for one in reversed(promotions)}
-    names = get_task(project.task).METRICS
     return [
         Line(
             release, numbers.get(release.iteration_id) if release.iteration_id else None,
-            tuple((name, (release.metrics or {}).get(key)) for key, name in names.items() if key in (release.metrics or {})),
-            newest.get(release.number),
+            *_figures(project, release.metrics or {}), newest.get(release.number),
         )
         for release in releases
     ]  # fmt: skip
+
+
+def _figures(project: Project, metrics: dict[str, Any]) -> tuple[Figure | None, tuple[Figure, ...]]:
+    """The metric that decides, and all of them."""
+    task = get_task(project.task)
+    found = {key: (name, metrics[key]) for key, name in task.METRICS.items() if key in metrics}
+    return found.get(task.PRIMARY_METRIC), tuple(found.values())
