@@ -13,6 +13,7 @@ from sqlalchemy import update
 from tests.webapp.evaluated import GATE, make_iteration
 from webapp.db import write
 from webapp.models import Iteration, Person, Project, Release
+from webapp.people.service import create_person
 from webapp.releases import by_hand, history
 from webapp.releases.service import release_or_404
 
@@ -65,6 +66,16 @@ def test_every_change_tells_how_by_whom_and_why(served: Project, person: Person)
     newest = history.promotions(served)
     assert [one.reason for one in newest[:2]] == ["Promoted from the command line.", "It invents prices."]
     assert newest[-1].reason.startswith("first release")
+
+
+def test_a_person_may_be_called_like_the_gate(served: Project):
+    with write() as session:
+        person = create_person(session, "the gate", role="engineer")
+    put(served, add_iteration(served, 1, "promote"), person, "Mine.")
+    put(served, add_iteration(served, 2, "promote"), None, REASON)
+    assert [(one.by, one.is_by_hand) for one in history.promotions(served)] == [
+        ("the gate", False), ("the gate", True), ("Errata", False),
+    ]  # fmt: skip
 
 
 def test_a_release_with_only_another_index_keeps_the_iteration_of_its_model(served: Project, person: Person):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from webapp.models import AuditEvent, Person, Project, db
-from webapp.releases.history import BY_ITSELF, Promotion, promotions
+from webapp.releases.history import Promotion, promotions
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,7 @@ class Event:
     reason: str
     release: int | None = None
     is_rollback: bool = False
-
-    @property
-    def is_by_hand(self) -> bool:
-        return self.by not in BY_ITSELF
+    is_by_hand: bool = True
 
 
 def events_of(project: Project) -> dict[int, list[Event]]:
@@ -49,7 +46,7 @@ def by_hand(events: list[Event]) -> list[Event]:
 
 
 def _event(one: Promotion, kind: str) -> Event:
-    return Event(one.at, kind, one.by, one.reason, one.release, one.is_rollback)
+    return Event(one.at, kind, one.by, one.reason, one.release, one.is_rollback, one.is_by_hand)
 
 
 def _holds(project: Project) -> list[tuple[int, Event]]:

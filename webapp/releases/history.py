@@ -10,8 +10,7 @@ from sqlalchemy import select
 from webapp.models import AuditEvent, Iteration, Person, Project, Release, db
 
 SHOWN = 20
-GATE, ERRATA = "the gate", "Errata"
-BY_ITSELF = (GATE, ERRATA)  # no person, and no command one typed
+GATE, ERRATA, COMMAND = "the gate", "Errata", "the command line"
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,10 @@ class Promotion:
     iteration: int | None  # that made its model, also when this release only gave the model another index
     gate: str  # what the gate said of that iteration; "" without one
     by: str
+    is_by_hand: bool  # by a person, or a command that one typed
     reason: str
     is_rollback: bool  # to an earlier release, which had been in service before
     is_same_model: bool  # as just before, only with another index
-
-    @property
-    def is_by_hand(self) -> bool:
-        return self.by not in BY_ITSELF
 
     @property
     def overrules_gate(self) -> bool:
@@ -52,9 +48,9 @@ def promotions(project: Project) -> list[Promotion]:
     made, found, seen = _made(project), list[Promotion](), set[int]()
     for event, name in _events(project):
         number, previous, reason = event.detail["release"], event.detail.get("previous"), event.detail.get("reason", "")
-        one, before = made[number], made.get(previous)
+        one, before, by = made[number], made.get(previous), name or _without_person(made[number], reason)
         found.append(Promotion(
-            event.created_at, number, previous, one.iteration, one.gate.get("decision", ""), name or _without_person(one, reason), reason,
+            event.created_at, number, previous, one.iteration, one.gate.get("decision", ""), by, name is not None or by == COMMAND, reason,
             is_rollback=number in seen and number < (previous or 0), is_same_model=before is not None and before.answerer == one.answerer,
         ))  # fmt: skip
         seen.add(number)
@@ -97,4 +93,4 @@ def _without_person(made: _Made, reason: str) -> str:
         return ERRATA
     if made.gate.get("decision") == "promote" and reason in made.gate.get("reasons", ()):
         return GATE
-    return "the command line"
+    return COMMAND
