@@ -316,7 +316,11 @@ def test_the_pages_refuse_strangers_and_missing_rows(client: FlaskClient, anonym
     assert client.get("/p/999/dataset").status_code == 404
     assert client.get(f"{address}/999").status_code == 404
     assert client.post(address).status_code == 405
-    assert client.get(f"{address}?kind=nonsense&page=99").status_code == 200
+    assert client.get(f"{address}?kind=&page=99").status_code == 200
+    for unknown in ("kind=nonsense", "split=half"):
+        answer = client.get(f"{address}?{unknown}")
+        assert answer.status_code == 400
+        assert f"The address says {unknown}; expected one of" in answer.text
 
 
 def read(dataset: Dataset, name: str) -> list[dict[str, Any]]:

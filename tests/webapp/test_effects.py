@@ -210,6 +210,10 @@ def test_blame_is_counted_and_each_list_is_one_click_away(client: FlaskClient, l
     assert "When does Bistro Luna open?" not in listed
     assert "Does Bistro Luna take cards?" in listed
     assert "No such question" in client.get(f"{address}?blame=should_have_answered").text
+    for unknown in ("blame=nobody", "side=left", "show=all"):
+        answer = client.get(f"{address}?{unknown}")
+        assert answer.status_code == 400
+        assert f"The address says {unknown}; expected one of" in answer.text
 
 
 def test_an_iteration_without_a_wrong_answer_says_so_instead_of_drawing_nothing(

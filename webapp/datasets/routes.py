@@ -1,10 +1,9 @@
 """What the labels of now would teach, row by row, and what a frozen dataset held."""
 
-from collections.abc import Container
-
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from webapp.addresses import chosen
 from webapp.datasets import service
 from webapp.datasets.preview import describe_frozen, passed_over_rows, preview
 from webapp.errors import NotFound
@@ -37,7 +36,7 @@ SPLITS = {"": "All splits", "train": "Training", "validation": "Validation", "te
 @require()
 def show(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
-    kind, split = _known("kind", KINDS), _known("split", SPLITS)
+    kind, split = chosen("kind", KINDS), chosen("split", SPLITS)
     page = request.args.get("page", 1, type=int) or 1
     shown = preview(project, viewer_id=viewer_id(), kind=kind, split=split, page=page)
     settings = read_settings(project)
@@ -48,11 +47,6 @@ def show(project_id: int) -> ResponseReturnValue:
         explanations=EXPLANATIONS, settings=settings,
         datasets=datasets, passed_over=passed_over_rows(datasets), judged=JUDGED.get(split, ""),
     )  # fmt: skip
-
-
-def _known(name: str, values: Container[str]) -> str:
-    value = request.args.get(name, "")
-    return value if value in values else ""
 
 
 @bp.get("/p/<int:project_id>/dataset/<int:dataset_id>")

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from training.tasks import get_task
 from webapp import home
+from webapp.addresses import chosen
 from webapp.db import write
 from webapp.errors import Busy, Invalid
 from webapp.htmx import redirect_to, render
@@ -40,6 +41,7 @@ def readiness_of(project: Project) -> Readiness:
 
 
 DIRECTIONS = ("better", "worse", "same")
+SIDES = ("before", "after")
 
 
 @bp.get("/p/<int:project_id>/iterations")
@@ -87,19 +89,17 @@ def show(project_id: int, number: int) -> ResponseReturnValue:
 
 
 def _page(project: Project, iteration: Iteration, errors: dict[str, str] | None = None) -> Response:
-    chosen = _chosen()
+    asked = _asked()
     return render(
-        "iterations/show.html", "iteration", project=project, iteration=iteration, chosen=chosen, directions=DIRECTIONS,
-        blame_names=BLAMES, errors=errors or {}, view=pages.describe(project, iteration, chosen, viewer_id=viewer_id()),
+        "iterations/show.html", "iteration", project=project, iteration=iteration, chosen=asked, directions=DIRECTIONS,
+        blame_names=BLAMES, errors=errors or {}, view=pages.describe(project, iteration, asked, viewer_id=viewer_id()),
     )  # fmt: skip
 
 
-def _chosen() -> pages.Chosen:
-    args = request.args
-    direction, blame, side = args.get("show", ""), args.get("blame", ""), args.get("side", "")
+def _asked() -> pages.Chosen:
     return pages.Chosen(
-        direction if direction in DIRECTIONS else "", blame if blame in BLAMES else "",
-        "before" if side == "before" else "after", args.get("page", 1, type=int) or 1,
+        chosen("show", DIRECTIONS), chosen("blame", BLAMES), chosen("side", SIDES) or "after",
+        request.args.get("page", 1, type=int) or 1,
     )  # fmt: skip
 
 
