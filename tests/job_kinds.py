@@ -10,7 +10,9 @@ from webapp.errors import Invalid
 from webapp.jobs.context import JobContext
 from webapp.models import AuditEvent
 
-KINDS = {name: f"job_kinds:{name}" for name in ("count", "deaf", "refuse", "break_down", "fill_disk", "publish")}
+KINDS = {
+    name: f"job_kinds:{name}" for name in ("count", "yielding", "deaf", "refuse", "break_down", "fill_disk", "publish")
+}
 
 
 def count(context: JobContext) -> dict[str, Any]:
@@ -25,6 +27,19 @@ def count(context: JobContext) -> dict[str, Any]:
         place.write_text(str(done), encoding="utf-8")
         context.report(done / context.payload["steps"], f"Step {done}")
     return {"done": done, "first": first, "attempt": context.attempt}
+
+
+def yielding(context: JobContext) -> dict[str, Any]:
+    """Counts like ``count``, and lets more urgent work go first; ends only after it did once, or without a worker."""
+    place = Path(context.payload["file"])
+    steps = int(place.read_text(encoding="utf-8")) if place.exists() else 0
+    while not Path(context.payload["go"]).exists():
+        steps += 1
+        place.write_text(str(steps), encoding="utf-8")
+        context.report(0.5, f"Step {steps}")
+        context.step_aside()
+        time.sleep(0.05)
+    return {"steps": steps}
 
 
 def deaf(context: JobContext) -> dict[str, Any]:

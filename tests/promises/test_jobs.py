@@ -317,3 +317,55 @@ def test_progress_is_stored_at_most_twice_a_second(app: Flask, tmp_path: Path) -
         if "fraction" in statement and "cancel_requested" in statement and "UPDATE" in statement
     ]
     assert 1 <= len(reports) <= 5
+
+
+def test_long_work_lets_more_urgent_work_of_its_worker_go_first_and_goes_on(workers: Workers, tmp_path: Path) -> None:
+    place, go = tmp_path / "steps", tmp_path / "go"
+    with write() as session:
+        payload = {"file": str(place), "go": str(go)}
+        slow = service.enqueue(session, "yielding", project_id=None, payload=payload, priority=20).id
+    workers.start()
+    until(place.exists)
+    with write() as session:
+        last = {"file": str(tmp_path / "later"), "steps": 1}
+        later = service.enqueue(session, "count", project_id=None, payload=last, priority=30).id
+    urgent = enqueue("count", file=str(tmp_path / "urgent"), steps=1)
+    until(lambda: state(urgent) == "succeeded")
+    assert state(later) == "queued"  # less urgent than what stepped aside
+    until(lambda: state(slow) == "running")
+    go.touch()
+    until(lambda: state(later) == "succeeded")
+    job = service.job_or_404(slow)
+    assert (job.state, job.attempt) == ("succeeded", 1)
+
+
+def test_what_stepped_aside_costs_no_attempt_and_can_be_cancelled(app: Flask, tmp_path: Path) -> None:
+    with write() as session:
+        payload = {"file": str(tmp_path / "steps"), "go": str(tmp_path / "go")}
+        slow = service.enqueue(session, "yielding", project_id=None, payload=payload, priority=20).id
+    enqueue("count", file=str(tmp_path / "urgent"), steps=1)
+    for _ in range(service.MAX_ATTEMPTS + 1):
+        with write() as session:
+            claimed = service.claim(session, job_id=slow)
+            assert claimed is not None
+            token = str(claimed.lease_token)
+        assert execute(slow, token, has_worker=True)
+        job = service.job_or_404(slow)
+        assert (job.state, job.attempt, job.lease_token) == ("queued", 0, None)
+    with write() as session:
+        claimed = service.claim(session, job_id=slow)
+        assert claimed is not None
+        token = str(claimed.lease_token)
+        session.execute(update(Job).where(Job.id == slow).values(state="running", cancel_requested=True))
+    with write() as session:
+        service.set_aside(session, slow, token, message="")
+    assert state(slow) == "cancelled"
+
+
+def test_the_command_line_has_nobody_to_step_aside_for(app: Flask, tmp_path: Path) -> None:
+    enqueue("count", file=str(tmp_path / "urgent"), steps=1)
+    with write() as session:
+        payload = {"file": str(tmp_path / "steps"), "go": str(tmp_path / "go")}
+        slow = service.enqueue(session, "yielding", project_id=None, payload=payload, priority=20).id
+    threading.Timer(0.3, (tmp_path / "go").touch).start()
+    assert run_now(slow).state == "succeeded"

@@ -13,8 +13,8 @@ from tests.webapp import toy_loop
 from tests.webapp.queue_rows import add_question, person_named, set_project
 from webapp.db import write
 from webapp.engine import client as engine_client
-from webapp.jobs.run import run_here
-from webapp.jobs.service import enqueue, job_or_404
+from webapp.jobs.run import execute, run_here
+from webapp.jobs.service import claim, enqueue, job_or_404
 from webapp.models import Answer, AnswerPassage, Project, Question, Release, db, now
 from webapp.releases.service import promote
 
@@ -139,6 +139,24 @@ def test_the_worker_answers_the_open_queue_ahead_with_the_champion(app: Flask, t
     assert set(found.values()) == {1}
     assert db.session.scalar(select(func.max(AnswerPassage.rank))) == 2
     assert predict(project)["answered"] == 0
+
+
+def test_answering_ahead_lets_an_export_go_first_after_the_first_few(app: Flask, tmp_path: Path) -> None:
+    project = build_served(tmp_path)
+    for number in range(20):
+        add_question(project, f"What about {number}?")
+    with write() as session:
+        job = enqueue(session, "predict", project_id=project.id, payload={}, priority=20)
+        enqueue(session, "export", project_id=project.id, payload={}, priority=5)
+    with write() as session:
+        token = str(claim(session, job_id=job.id).lease_token)
+    assert execute(job.id, token, has_worker=True)
+    db.session.rollback()
+    assert job_or_404(job.id).state == "queued"
+    assert sum(number is not None for number in answering_releases(project).values()) == 16
+    assert run_here(job.id)  # no worker: nobody else would do the export
+    db.session.rollback()
+    assert (job_or_404(job.id).state, job_or_404(job.id).result["answered"]) == ("succeeded", 4)
 
 
 def test_after_a_promotion_stale_answers_are_made_anew_but_not_under_somebodys_eyes(

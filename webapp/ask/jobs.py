@@ -42,6 +42,7 @@ def run_predict(context: JobContext) -> dict[str, Any]:
         place, size = (batch[-1].priority, batch[-1].id), BATCH
         waiting = answered + _count_waiting(project, champion.id)
         context.report(min(answered / max(waiting, 1), 0.99), f"{answered:,} of {waiting:,} questions answered")
+        context.step_aside()  # an import or an export is not to wait for thousands of answers
 
 
 def _unanswered(project_id: int, champion_id: int) -> Any:

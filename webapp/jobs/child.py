@@ -38,7 +38,7 @@ def main(job_id: int, token: str, parent: int, function: str) -> int:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_base(settings)
     with app.app_context():
-        return 0 if execute(job_id, token, function=function) else 1
+        return 0 if execute(job_id, token, function=function, has_worker=True) else 1
 
 
 if __name__ == "__main__":

@@ -11,9 +11,14 @@ from sqlalchemy.orm import Session
 from training.types import Cancelled
 from webapp.db import write
 from webapp.errors import Busy, ErrataError
-from webapp.models import Job, now
+from webapp.jobs.registry import LONG_KINDS
+from webapp.models import Job, db, now
 
 REPORT_EVERY_S = 0.5
+
+
+class StepAside(Exception):
+    """More urgent work waits for the worker; what the job has done stays done."""
 
 
 class LeaseLost(ErrataError):
@@ -29,6 +34,8 @@ class JobContext:
     person_id: int | None
     attempt: int
     token: str
+    priority: int = 10
+    has_worker: bool = False  # who runs it takes other work meanwhile
     listeners: list[Callable[[float, str], None]] = field(default_factory=list, repr=False)
     _last_report: float = field(default=0.0, repr=False)
 
@@ -52,6 +59,16 @@ class JobContext:
         if row.cancel_requested:
             raise Cancelled("Cancelled by a person.")
 
+    def step_aside(self) -> None:
+        """Between two parts of long work that loses nothing by a pause: raises :class:`StepAside` where more urgent work waits that the
+        same worker would do."""
+        if not self.has_worker:
+            return
+        urgent = (Job.state == "queued", Job.kind.not_in(LONG_KINDS), Job.priority < self.priority)
+        db.session.rollback()
+        if db.session.scalar(select(Job.id).where(*urgent).limit(1)) is not None:
+            raise StepAside
+
     def guard(self, session: Session) -> None:
         """Inside :func:`webapp.db.write`, before the rows that publish the result: refuse when the lease is lost."""
         mine = (Job.id == self.job_id, Job.lease_token == self.token, Job.state == "running", ~Job.cancel_requested)
@@ -59,5 +76,7 @@ class JobContext:
             raise LeaseLost(f"Job {self.job_id} was cancelled or given to another worker; its result is not used.")
 
 
-def context_of(job: Job, token: str) -> JobContext:
-    return JobContext(job.id, job.kind, job.project_id, dict(job.payload or {}), job.person_id, job.attempt, token)
+def context_of(job: Job, token: str, *, has_worker: bool = False) -> JobContext:
+    return JobContext(
+        job.id, job.kind, job.project_id, dict(job.payload or {}), job.person_id, job.attempt, token, job.priority, has_worker
+    )  # fmt: skip

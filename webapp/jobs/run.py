@@ -17,7 +17,7 @@ from webapp.db import write
 from webapp.errors import DiskFailed, ErrataError
 from webapp.health import is_alive
 from webapp.jobs import service
-from webapp.jobs.context import JobContext, LeaseLost, context_of
+from webapp.jobs.context import JobContext, LeaseLost, StepAside, context_of
 from webapp.jobs.registry import KINDS
 from webapp.models import Job, db
 
@@ -44,6 +44,8 @@ def _outcome(context: JobContext, function: str) -> dict[str, Any]:
         result = load_function(function)(context)
     except Cancelled:
         return {"state": "cancelled", "message": "Cancelled."}
+    except StepAside:
+        return {"state": "queued", "message": "Goes on when more urgent work is done."}
     except LeaseLost as error:
         return {"state": "cancelled", "message": str(error)}
     except Exception as error:  # the edge of a job: whatever happened becomes its state and text
@@ -55,20 +57,28 @@ def _outcome(context: JobContext, function: str) -> dict[str, Any]:
 
 
 def execute(
-    job_id: int, token: str, *, function: str | None = None, listener: Callable[[float, str], None] | None = None
+    job_id: int,
+    token: str,
+    *,
+    function: str | None = None,
+    listener: Callable[[float, str], None] | None = None,
+    has_worker: bool = False,
 ) -> bool:
-    """Run a leased job to its end; False when the lease is not ours. ``listener`` hears progress as well."""
+    """Run a leased job to its end, or until it steps aside for work of the same worker; False when the lease is not ours. ``listener``
+    hears progress as well."""
     with write() as session:
         job = service.start(session, job_id, token)
     if job is None:
         return False
-    context = context_of(job, token)
+    context = context_of(job, token, has_worker=has_worker)
     if listener is not None:
         context.listeners.append(listener)
     ending = _outcome(context, function or KINDS[job.kind])
     db.session.rollback()
     try:
         with write() as session:
+            if ending["state"] == "queued":
+                return service.set_aside(session, job_id, token, message=ending["message"])
             return service.finish(session, job_id, token, **ending)
     except DiskFailed as error:
         log.error("Job %s ended (%s), but the table does not know it: %s", job_id, ending["state"], error)

@@ -146,6 +146,16 @@ def finish(session: Session, job_id: int, token: str, *, state: str, **values: A
     return _changed(session, _mine(job_id, token), {"state": state, "finished_at": now(), **values})
 
 
+def set_aside(session: Session, job_id: int, token: str, *, message: str) -> bool:
+    """Back into the queue because more urgent work waits; costs no attempt. One that is to stop ends here."""
+    _changed(
+        session, (*_mine(job_id, token), Job.cancel_requested),
+        {"state": "cancelled", "finished_at": now(), "message": "Cancelled."},
+    )  # fmt: skip
+    again = {"state": "queued", "lease_token": None, "attempt": Job.attempt - 1, "message": message}
+    return _changed(session, _mine(job_id, token), again)
+
+
 def give_back(session: Session, job_id: int, token: str, *, why: str, is_fault: bool = True) -> bool:
     """A job's process ended without a word: queue the job again, or fail it after its last attempt.
 
