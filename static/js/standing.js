@@ -1,5 +1,6 @@
 /* Under the correction, as soon as typing pauses: in which of the passages shown its words stand. The rule is the server's, `find_answer` in
-   training/answerers/rows.py: whole words, character for character but for case. A test compares the two. */
+   training/answerers/rows.py: whole words, character for character but for case; beside an end
+   that is no letter or digit anything may stand. A test compares the two. */
 "use strict";
 
 (() => {
@@ -14,7 +15,8 @@
   function stands(words, passage, start = null) {
     if (!words) return false;
     if (start !== null && [...passage].slice(start).join("").startsWith(words)) return true;
-    return new RegExp(`(?<!${LETTER})${pattern(words)}(?!${LETTER})`, "iu").test(passage);
+    const [before, after] = [new RegExp(`^${LETTER}`, "u").test(words), new RegExp(`${LETTER}$`, "u").test(words)];
+    return new RegExp(`${before ? `(?<!${LETTER})` : ""}${pattern(words)}${after ? `(?!${LETTER})` : ""}`, "iu").test(passage);
   }
 
   function holders(form, words) {

@@ -21,12 +21,14 @@ PASSAGES = (
     "", "They turned us away, at 9.30 (or 10), because of the dog.", "they\nturned us away", "THEY TURNED US AWAY",
     "Zoë 😀 wrote: café, cafe\u0301, straße, STRASSE, ΟΔΟΣ and οδος.", "İstanbul, ISPARTA, ıspanak, ſpring, 300 \u212a, 5 µm",
     "a+b (c) [d] {e} ^f$ g|h i\\j k/l m*n o?p q-r", "under_score 1995 x² ½ Ⅷ", "don't stop. Stop!", "𝐛old 𠮷野家 日本語です",
+    "It is 230 metres (750 ft).The boat costs US$5, 50% less.I've never been.",
 )  # fmt: skip
 WORDS = (
     "", "turned us", "turned  us", "urned us", "TURNED us", "they\nturned", "away,", "away", "9.30", "9", "9x30", "(or 10)", "or 10)", "dog.",
     "zoë", "ZOË", "zoe", "😀", "café", "cafe", "straße", "strasse", "οδοσ", "ΟΔΟς", "istanbul", "isparta", "ıSPANAK", "spring", "k", "5 μm",
     "a+b", "b (c)", "[d]", "{e}", "^f$", "g|h", "i\\j", "k/l", "m*n", "o?p", "q-r", "under", "under_score", "95", "x", "x²", "½", "ⅷ",
     "don't", "don", "stop", "𝐛old", "old", "野", "𠮷野家", "日本語",
+    "(750 ft).", "750 ft).", "50 ft).", "$5", "%", "50%", "0%", "'ve never", ".I", "less.", "'",
 )  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def test_gold_rows_become_questions_and_their_contexts_documents(tmp_path: Path,
         {"id": "2", "question": "When does it close?", "context": context, "answers": [], "is_impossible": True},
         {"id": "3", "question": "Where is it?", "context": context, "answers": [{"text": "Rome", "start": 3}]},
         {"id": "4", "question": "Who cooks?", "context": context, "answers": []},
-        {"id": "5", "question": "What opens?", "context": context, "answers": [{"text": "Kavo Bistro", "start": 7}]},
+        {"id": "5", "question": "What opens?", "context": context, "answers": [{"text": "kavo Bistro", "start": 7}]},
     ]
     path = lines(tmp_path / "gold.jsonl", rows)
     result = import_file(path, project, "gold")
@@ -186,11 +186,12 @@ def test_gold_answers_that_are_not_in_their_context_come_in_and_are_named(tmp_pa
         {"question": "Who cooks?", "context": context, "answers": ["Ada Kavo"]},
         {"question": "Who waits?", "context": "", "answers": ["Ben"]},
         {"question": "Who sings?", "context": context, "answers": [{"text": "Cy", "start": None}, "Dee", "Kavo"]},
+        {"question": "What is in it?", "context": context, "answers": ["pen"]},  # a part of "opens" is no answer
     ]
     path = lines(tmp_path / "gold.jsonl", rows)
     result = import_file(path, project, "gold")
-    assert (result.added, result.rejected) == (4, ())
-    assert [row.line for row in result.warnings] == [2, 4]
+    assert (result.added, result.rejected) == (5, ())
+    assert [row.line for row in result.warnings] == [2, 4, 5]
     assert "The answer 'Ada Kavo' is not in the row's context" in result.warnings[0].reason
     assert "The answers 'Cy', 'Dee' are not" in result.warnings[1].reason
 

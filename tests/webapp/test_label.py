@@ -1,6 +1,9 @@
 """Deciding: the rules of each verdict, what is shown before and after, and the page's fragments."""
 
+import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -183,6 +186,21 @@ def test_what_becomes_of_words_that_stand_in_no_passage_depends_on_the_model(
     page = client.get(f"/p/{project.id}/annotate").text
     assert sentence in page
     assert f"data-fixed='{fixed}'" in page
+
+
+def test_a_model_that_writes_freely_learns_words_that_stand_nowhere(
+    client: FlaskClient, project: Project, tmp_path: Path
+) -> None:
+    add_queue(project, 1)
+    free = Path(shutil.copytree(SHIPPED / "starter", tmp_path / "free"))
+    settings = json.loads((free / "answerer.json").read_text(encoding="utf-8"))
+    (free / "answerer.json").write_text(json.dumps(settings | {"fixed_answers": None}), encoding="utf-8")
+    with write() as rows:
+        rows.execute(update(Release).values(answerer_path=str(free)))
+    take(client, project)
+    page = client.get(f"/p/{project.id}/annotate").text
+    assert "The model learns them all the same." in page
+    assert "hardly say them" not in page
 
 
 @pytest.mark.parametrize("change", [

@@ -48,6 +48,12 @@ def labels(project: Project) -> list[Label]:
     return list(db.session.scalars(current_labels(project.id).order_by(Label.id)))
 
 
+def test_a_shown_answer_is_placed_where_it_stands_as_whole_words(tmp_path: Path, project: Project):
+    load(tmp_path, project, [ROWS[0] | {"shown_answer": "Nine"}, ROWS[2] | {"shown_answer": "pen"}])
+    places = [label.answer and (label.answer.start, label.answer.end) for label in labels(project)]
+    assert places == [(21, 25), (None, None)]
+
+
 @pytest.mark.parametrize("reason", ["wrong_answer", "wrong_passage", "unanswerable"])
 def test_a_rejection_comes_in_without_the_answer_that_was_shown(tmp_path: Path, project: Project, reason: str):
     """The file does not tell what its person saw; only a page of ours can know that they saw nothing."""

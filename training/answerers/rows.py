@@ -16,6 +16,8 @@ READING_TOKENS = {"causal": 8192, "seq2seq": 4096, "span": 1024}
 _ODD = "\u0130\u0131\u017f\u212a"
 """Letters that match a plain i, s or k where case is disregarded, though their lower case is another letter."""
 
+_WORD = re.compile(r"\w")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -52,7 +54,8 @@ def batches(lengths: Sequence[int], budget: int, *, order: Sequence[int] | None 
 
 def find_answer(text: str, passage: str, start: int | None = None) -> tuple[int, int] | None:
     """Character offsets of ``text`` in ``passage``: at ``start`` if it is there, else where it first stands as whole words, else the same in
-    another case. A "5" does not stand in "1995"."""
+    another case. A "5" does not stand in "1995"; where the text itself begins or ends with no letter or digit, as "$5" or "done.", anything may
+    stand beside that end."""
     if not text:
         return None
     if start is not None and passage[start : start + len(text)] == text:
@@ -60,9 +63,10 @@ def find_answer(text: str, passage: str, start: int | None = None) -> tuple[int,
     # Most passages do not hold the text at all, and a search without regard to case is slow.
     if text.isascii() and text.lower() not in passage.lower() and not any(odd in passage for odd in _ODD):
         return None
-    whole = rf"(?<!\w){re.escape(text)}(?!\w)"
+    before, after = (r"(?<!\w)" if _WORD.match(text[0]) else ""), (r"(?!\w)" if _WORD.match(text[-1]) else "")
+    whole = f"{before}{re.escape(text)}{after}"
     found = re.search(whole, passage) or re.search(whole, passage, re.IGNORECASE)
-    return found.span() if found is not None and found.end() - found.start() == len(text) else None
+    return found.span() if found is not None else None
 
 
 def pad(rows: Sequence[Sequence[int]], value: int, *, left: bool = False) -> "torch.Tensor":

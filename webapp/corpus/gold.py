@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from retriever.cleaning import clean_text, document_sha256
 from retriever.types import Document as Text
 from retriever.types import Rejected, Row
+from training.answerers.rows import find_answer
 from webapp.corpus import documents, questions
 from webapp.corpus.importing import Source, Stored, Warned, mapped_rows
 from webapp.corpus.questions import cell, clean_question, question_sha256
@@ -103,12 +104,12 @@ def _placed(answer: dict[str, Any], context: str) -> dict[str, Any]:
         return answer
     if start >= 0 and context[start : start + len(text)] == text:
         return answer
-    found = context.find(text)
-    if found < 0:
+    found = find_answer(text, context)
+    if found is None:
         raise Invalid(
             f"The answer {text[:60]!r} is not in the context at {start}, nor anywhere else in it; correct the row."
         )
-    return {"text": text, "start": found}
+    return {"text": context[found[0] : found[1]], "start": found[0]}
 
 
 def store(session: Session, project: Project, items: list[Item]) -> Stored:
@@ -135,8 +136,12 @@ def store(session: Session, project: Project, items: list[Item]) -> Stored:
 
 def _warning(item: Item) -> Warned | None:
     """An answer in other words than the context's may be meant so, but a model that points into the text can never give it."""
-    context = clean_text(item.gold["context"]).casefold()
-    missing = [answer["text"] for answer in item.gold["answers"] if answer["text"].strip().casefold() not in context]
+    context = clean_text(item.gold["context"])
+    missing = [
+        answer["text"]
+        for answer in item.gold["answers"]
+        if find_answer(answer["text"].strip(), context, answer["start"]) is None
+    ]
     if not context or not missing:
         return None
     named = ", ".join(repr(text[:60]) for text in missing[:3])

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from retriever.cleaning import clean_text, document_sha256
 from retriever.types import Rejected, Row
+from training.answerers.rows import find_answer
 from webapp.corpus.importing import Source, Stored, mapped_rows
 from webapp.corpus.questions import cell, clean_question, question_sha256
 from webapp.errors import Invalid
@@ -198,12 +199,11 @@ def _answer(session: Session, project: Project, item: Item, question: Question) 
     shown = item.text("shown_passage") if tells_passage else ""
     passage = _passage(session, project, shown, title=item.text("document"))
     score = min(_number(item.values.get("shown_score")), 1.0)
-    start = passage.text.find(text) if passage is not None and text else -1
-    found = start >= 0
+    start, end = (find_answer(text, passage.text) if passage is not None else None) or (None, None)
     answer = Answer(
         question_id=question.id, release_id=_release(session, project).id, text=text, answerable=bool(text), score=score,
         answerable_score=score if text else 1 - score, log_probability=0.0, best_text=text, passage_id=passage.id if passage else None,
-        start=start if found else None, end=start + len(text) if found else None, prompt_version=item.text("prompt_version")[:40],
+        start=start, end=end, prompt_version=item.text("prompt_version")[:40],
         retrieval_s=0.0, answer_s=0.0,
     )  # fmt: skip
     session.add(answer)

@@ -19,9 +19,11 @@ _FOLDER = select(_release.answerer_path).where(_release.id == bindparam("release
 
 @dataclass(frozen=True)
 class Learner:
-    """``points``: it marks a stretch of a passage and can say nothing else; ``fixed`` are the answers it may give beside a passage's words."""
+    """``points``: it marks a stretch of a passage and can say nothing else. ``is_held``: it writes, but only what stands in a passage or is one
+    of the ``fixed`` answers."""
 
     points: bool
+    is_held: bool
     fixed: tuple[str, ...]
 
 
@@ -40,5 +42,5 @@ def _read(folder: Path, task: str) -> Learner | None:
         settings = settings_in(folder, get_task(task))
     except TrainingError:
         return None
-    points = settings.architecture == "span"
-    return Learner(points, () if points else settings.fixed_answers or ())
+    points, fixed = settings.architecture == "span", settings.fixed_answers
+    return Learner(points, not points and fixed is not None, () if points else fixed or ())
