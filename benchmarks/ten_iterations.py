@@ -6,8 +6,8 @@
 
 ``--world`` takes its rows from the demo's generator, begun with another number: other restaurants, the same kinds of questions. What is played as
 unanswerable there no document of the world tells; gold asks also for what its own document leaves out.
-A project is made in a home of its own and the front door is used as a person would: of the label rows, drawn at random, ``--fixed`` of
-those that the hash of their wording keeps out of training are imported as gold, and some of these are the gate's fixed test questions; the others are
+A project is made in a home of its own and the front door is used as a person would: ``--fixed`` rows that the hash of their wording keeps out
+of training (of a file's label rows, drawn at random) are imported as gold, and some of these are the gate's fixed test questions; the others are
 played by `errata replay`, an iteration after each round. Figures are read from what each iteration stored: F1 of the fixed test questions, of those with an answer
 and of those without, before and after (the gate watches smaller slices too). A fall is what a promoted release loses against the one it replaced; ``under the best`` what the last
 champion scores below the best a slice ever had. ``--home`` keeps the work, so that the same command goes on. The last line is JSON.
