@@ -351,8 +351,8 @@ def test_a_question_without_an_answer_shows_how_far_the_answers_are(client: Flas
     with write() as session:
         job = enqueue(session, "predict", project_id=project.id, payload={})
     with write() as session:
-        session.execute(update(Job).values(state="running", fraction=0.25, message="70 of 280 questions answered"))
+        session.execute(update(Job).values(state="running", fraction=0.25, message="70 answered, 210 to go"))
     page = client.get(address).text
     assert "Preparing answers" in page
-    assert "70 of 280 questions answered · 25 %" in page
+    assert "70 answered, 210 to go · 25 %" in page
     assert f'hx-get="/jobs/{job.id}"' in page

@@ -40,8 +40,8 @@ def run_predict(context: JobContext) -> dict[str, Any]:
             return {"answered": answered, "ordered": ordered, "release": champion.number}
         answered += answer_batch(context, project, release, batch)
         place, size = (batch[-1].priority, batch[-1].id), BATCH
-        waiting = answered + _count_waiting(project, champion.id)
-        context.report(min(answered / max(waiting, 1), 0.99), f"{answered:,} of {waiting:,} questions answered")
+        left = _count_waiting(project, champion.id)
+        context.report(min(answered / max(answered + left, 1), 0.99), f"{answered:,} answered, {left:,} to go")
         context.step_aside()  # an import or an export is not to wait for thousands of answers
 
 
