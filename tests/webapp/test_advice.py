@@ -1,6 +1,7 @@
 """Stop advice: what the last quarter of the labels moved, from stored evaluations."""
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.webapp.queue_rows import add_question
@@ -51,6 +52,17 @@ def add_iteration(project: Project, number: int, *, labels: list[int], scores: d
 @pytest.fixture
 def tested(project: Project) -> list[int]:
     return [add_question(project, f"Was {number} tested?", state="done") for number in range(40)]
+
+
+def test_the_number_of_labels_an_iteration_wrote_down_is_not_counted_again(
+    app: Flask, project: Project, person: Person, tested: list[int]
+) -> None:
+    add_iteration(project, 1, labels=add_labels(project, person, 1), scores=dict.fromkeys(tested, 0.5))
+    with write() as session:
+        session.query(Iteration).one().config = {"labels": {"total": 4321, "learned": 1, "judging": 0}}
+    found = advise(project)
+    assert found is not None
+    assert "the 4,321 labels that iteration 1 used" in found.sentence
 
 
 def test_nothing_is_advised_before_the_first_iteration(client: FlaskClient, project: Project) -> None:

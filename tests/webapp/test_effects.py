@@ -1,20 +1,24 @@
 """What the pages tell of stored evaluations and effects, and nothing but that."""
 
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from tests.conftest import sign_in_as
 from tests.webapp.evaluated import add_effect, add_row, make_iteration, promote_row, use_label
 from tests.webapp.labelled import Labelled, decide, make_labelled
 from training.tasks import TASKS, get_task
+from webapp.datasets import freeze as freezing
 from webapp.db import write
 from webapp.errors import Stale
-from webapp.iterations import progress
+from webapp.iterations import jobs, progress
 from webapp.iterations.compare import RETRIEVAL, RETRIEVAL_MEANINGS
+from webapp.iterations.labels_used import LabelsUsed, labels_used, to_write_down, written_down
 from webapp.iterations.pages import list_lines
 from webapp.label.effects import effects_of
 from webapp.models import AuditEvent, Iteration, Label, Person, Project, Release, db
@@ -77,22 +81,108 @@ def set_config(iteration: int, **values: object) -> None:
         row.config = {**row.config, **values}
 
 
-def test_an_iteration_says_how_many_of_its_labels_it_learned_from_and_what_the_others_did(
+def words(client: FlaskClient, address: str) -> str:
+    """A page's text, without its marks."""
+    return " ".join(re.sub(r"<[^>]+>", " ", client.get(address).text).split())
+
+
+def test_an_iteration_says_how_many_of_its_labels_it_was_given_and_what_the_others_did(
     client: FlaskClient, labelled: Labelled
 ):
     iteration, dataset = make_iteration(labelled.project, 1)
-    address = f"/p/{labelled.project.id}/iterations"
+    address = f"/p/{labelled.project.id}/iterations/1"
     use_label(dataset, labelled.by_verdict["correct"], "train", "correct", "preference", "triple")
-    assert ">1 label<" in client.get(address).text
+    assert "Its one label was given to it to learn from. Skips" in words(client, address)
     use_label(dataset, labelled.by_verdict["accept"], "test", "accept", "triple")
     use_label(dataset, labelled.by_verdict["wrong_answer"], "train", "reject")
-    assert ">1 of 3 labels<" in client.get(address).text
-    page = " ".join(client.get(f"{address}/1").text.split())
-    assert "It learned from 1 of its 3 labels. 1 only judges: its question is in the validation or test part." in page
+    page = words(client, address)
+    assert "1 of its 3 labels was given to it to learn from." in page
+    assert "1 only judges: its question is in the validation or test part." in page
     assert "1 is of a kind that the project's settings leave aside." in page
     set_config(iteration, lessons={"rejects": True})
-    assert ">2 of 3 labels<" in client.get(address).text
-    assert "leave aside" not in client.get(f"{address}/1").text
+    page = words(client, address)
+    assert "2 of its 3 labels were given to it" in page
+    assert "leave aside" not in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "otherwise"),
+    [
+        ("triple", {"learn_retriever": "on"}, {"learn_retriever": "off"}),
+        ("negative", {}, {"lessons": {"abstention": False}}),
+        ("preference", {"lessons": {"preferences": "on"}}, {"lessons": {"preferences": "off"}}),
+    ],
+)
+def test_a_label_counts_as_given_only_where_the_iteration_learns_its_kind(
+    app: Flask, labelled: Labelled, kind: str, config: dict[str, object], otherwise: dict[str, object]
+):
+    iteration, dataset = make_iteration(labelled.project, 1)
+    use_label(dataset, labelled.by_verdict["correct"], "train", kind)
+    for values, learned in ((config, 1), (otherwise, 0)):
+        set_config(iteration, **values)
+        assert labels_used(db.session.get_one(Iteration, iteration)) == LabelsUsed(1, learned, 0)
+
+
+def test_of_a_run_that_compared_nothing_the_page_says_nothing_of_labels(client: FlaskClient, labelled: Labelled):
+    iteration, dataset = make_iteration(labelled.project, 1)
+    use_label(dataset, labelled.by_verdict["correct"], "train", "correct")
+    with write() as session:
+        session.get_one(Iteration, iteration).gate = None
+    assert "given to it" not in words(client, f"/p/{labelled.project.id}/iterations/1")
+
+
+def test_two_iterations_on_one_dataset_each_say_what_they_learned_from(client: FlaskClient, labelled: Labelled):
+    address = f"/p/{labelled.project.id}"
+    first, dataset = make_iteration(labelled.project, 1)
+    second, _ = make_iteration(labelled.project, 2)
+    use_label(dataset, labelled.by_verdict["correct"], "train", "correct")
+    use_label(dataset, labelled.by_verdict["wrong_answer"], "train", "reject")
+    with write() as session:
+        session.execute(update(Iteration).values(dataset_id=dataset))
+    for number, lessons, passed_over in (
+        (first, {"rejects": True, "passed_over": 3}, 12),
+        (second, {"rejects": False}, 0),
+    ):
+        set_config(number, lessons=lessons, learned={"rows": {"correct": 1, "passed_over": passed_over}})
+        set_config(number, **to_write_down(db.session.get_one(Iteration, number), dataset))
+    lines = words(client, f"{address}/iterations").split("Started")[1].split("Iteration ")
+    assert "2 labels" in next(line for line in lines if line.startswith("1 "))
+    assert "1 of 2 labels" in next(line for line in lines if line.startswith("2 "))
+    assert "All its 2 labels were given" in words(client, f"{address}/iterations/1")
+    assert "1 of its 2 labels was given" in words(client, f"{address}/iterations/2")
+    frozen = words(client, f"{address}/dataset/{dataset}")
+    assert "iteration 1 (with 12 rows of passages passed over, made when learning), iteration 2 ." in frozen
+
+
+def test_the_list_counts_no_label_and_tells_the_rows_where_nothing_was_written_down(
+    client: FlaskClient, labelled: Labelled
+):
+    _, dataset = make_iteration(labelled.project, 1)
+    use_label(dataset, labelled.by_verdict["correct"], "train", "correct")
+    asked = list[str]()
+    listener = lambda *args: asked.append(args[2])  # noqa: E731
+    event.listen(db.engine, "before_cursor_execute", listener)
+    page = client.get(f"/p/{labelled.project.id}/iterations").text
+    event.remove(db.engine, "before_cursor_execute", listener)
+    assert ">1 row<" in page
+    assert not [one for one in asked if "dataset_label.split" in one]
+
+
+def test_freezing_writes_down_how_many_labels_the_iteration_was_given(
+    app: Flask, labelled: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(freezing, "resolve_base", lambda *_: tmp_path)
+    number, _ = make_iteration(labelled.project, 1)
+    with write() as session:
+        session.get_one(Iteration, number).dataset_id = None
+    iteration = db.session.get_one(Iteration, number)
+    context = SimpleNamespace(guard=lambda _session: None)
+    jobs._freeze_once(context, labelled.project, iteration)  # type: ignore[arg-type]
+    db.session.expire_all()
+    found = written_down(iteration)
+    assert found is not None
+    assert found.total == 5
+    assert found == labels_used(iteration)
 
 
 def test_every_figure_on_the_iteration_page_is_explained_to_whoever_opens_its_list(
@@ -119,12 +209,11 @@ def test_every_curve_and_metric_has_a_meaning():
 
 
 def test_training_rows_count_what_was_made_beside_the_dataset(client: FlaskClient, labelled: Labelled):
-    iteration, dataset = make_iteration(labelled.project, 1)
+    iteration, _ = make_iteration(labelled.project, 1)
     set_config(iteration, learned={"rows": {"correct": 5, "passed_over": 12, "rehearsal": 20}})
     assert "<dt>training rows</dt><dd>37</dd>" in client.get(f"/p/{labelled.project.id}/iterations/1").text
-    assert "1 training rows and 12 of passages passed over," in client.get(f"/p/{labelled.project.id}/dataset").text
-    frozen = client.get(f"/p/{labelled.project.id}/dataset/{dataset}").text
-    assert "<dt>of passages passed over, made when learning</dt><dd>12</dd>" in frozen
+    set_config(iteration, learned={})
+    assert "<dt>training rows</dt><dd>1</dd>" in client.get(f"/p/{labelled.project.id}/iterations/1").text
 
 
 def test_the_last_decisions_say_what_each_taught(client: FlaskClient, labelled: Labelled):

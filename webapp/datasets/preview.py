@@ -161,23 +161,22 @@ class FrozenLabel:
 
 
 @dataclass(frozen=True)
+class UsedBy:
+    """An iteration, and the rows of passages passed over that it made of the dataset: learned from, but not among the files."""
+
+    iteration: int
+    passed_over: int
+
+
+@dataclass(frozen=True)
 class Frozen:
     """The labels a dataset was made of, one page of them, and the iterations that used it."""
 
     labels: tuple[FrozenLabel, ...]
-    iterations: tuple[int, ...]
+    iterations: tuple[UsedBy, ...]
     page: int
     pages: int
     total: int
-    passed_over: int
-
-
-def passed_over_rows(datasets: Sequence[Dataset]) -> dict[int, int]:
-    """Dataset -> rows of passages passed over that an iteration made of it: they are not among its files, but learned from."""
-    used = Iteration.dataset_id.in_([dataset.id for dataset in datasets])
-    rows = db.session.execute(select(Iteration.dataset_id, Iteration.config).where(used).order_by(Iteration.number))
-    found = {dataset: config.get("learned", {}).get("rows", {}).get("passed_over", 0) for dataset, config in rows}
-    return {dataset: count for dataset, count in found.items() if count}
 
 
 def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> Frozen:
@@ -195,10 +194,15 @@ def describe_frozen(dataset: Dataset, *, page: int = 1, page_size: int = 50) -> 
         .outerjoin(newer, newer.supersedes_id == Label.id)
         .where(where).group_by(Label.id, Question.text).order_by(Label.id).limit(page_size).offset((page - 1) * page_size)
     )  # fmt: skip
-    numbers = select(Iteration.number).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number)
+    users = (
+        select(Iteration.number, Iteration.config).where(Iteration.dataset_id == dataset.id).order_by(Iteration.number)
+    )
     labels = tuple(
         FrozenLabel(label, text, decision, ", ".join(sorted(kinds.split(","))), split, changed)
         for label, text, decision, kinds, split, changed in db.session.execute(statement)
     )
-    made = passed_over_rows([dataset]).get(dataset.id, 0)
-    return Frozen(labels, tuple(db.session.scalars(numbers)), page, pages, total, made)
+    used_by = tuple(
+        UsedBy(number, config.get("learned", {}).get("rows", {}).get("passed_over", 0))
+        for number, config in db.session.execute(users)
+    )
+    return Frozen(labels, used_by, page, pages, total)

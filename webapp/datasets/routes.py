@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.addresses import chosen
 from webapp.datasets import service
-from webapp.datasets.preview import describe_frozen, passed_over_rows, preview
+from webapp.datasets.preview import describe_frozen, preview
 from webapp.errors import NotFound
 from webapp.htmx import render
 from webapp.people.service import require, viewer_id
@@ -41,11 +41,10 @@ def show(project_id: int) -> ResponseReturnValue:
     shown = preview(project, viewer_id=viewer_id(), kind=kind, split=split, page=page)
     settings = read_settings(project)
     kinds = {key: title for key, title in KINDS.items() if settings.passed_over or key != "passed_over"}
-    datasets = service.list_datasets(project.id)
     return render(
         "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=kinds, split=split, splits=SPLITS,
         explanations=EXPLANATIONS, settings=settings,
-        datasets=datasets, passed_over=passed_over_rows(datasets), judged=JUDGED.get(split, ""),
+        datasets=service.list_datasets(project.id), judged=JUDGED.get(split, ""),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from webapp.db import write
 from webapp.iterations import lessons, progress, service
 from webapp.iterations.compare import Comparison
 from webapp.iterations.contest import candidate_files, contest, load_pair
+from webapp.iterations.labels_used import to_write_down
 from webapp.iterations.publish import publish
 from webapp.iterations.readiness import newest_label
 from webapp.iterations.retriever_training import teach_retriever
@@ -119,12 +120,13 @@ def _freeze_once(context: JobContext, project: Project, iteration: Iteration) ->
             return dataset
     newest = 0 if iteration.is_practice else newest_label(project.id)
     dataset = freeze(project, seed=iteration.seed, guard=context.guard)
+    counted = to_write_down(iteration, dataset.id)
     with write() as session:
         context.guard(session)
         iteration = session.merge(iteration)
         iteration.dataset_id = dataset.id
         iteration.champion_id = project.champion_id
-        iteration.config = {**iteration.config, "newest_label": newest}
+        iteration.config = {**iteration.config, **counted, "newest_label": newest}
     return dataset
 
 

@@ -1,8 +1,7 @@
-"""How many labels an iteration was given, and how many of them it learned from: the others judge, or are of a kind it leaves aside."""
+"""How many labels an iteration was given to learn from: the others judge, or are of a kind it leaves aside."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import case, func, select
 
@@ -12,7 +11,8 @@ from webapp.models import DatasetLabel, Iteration, db
 
 @dataclass(frozen=True)
 class LabelsUsed:
-    """``total`` are the labels of its dataset. ``judging``: their questions are in validation or test."""
+    """``total`` are the labels of its dataset, ``learned`` those it was given to learn from. ``judging``: their questions are in validation
+    or test."""
 
     total: int = 0
     learned: int = 0
@@ -22,14 +22,33 @@ class LabelsUsed:
     def aside(self) -> int:
         return self.total - self.learned - self.judging
 
+    @property
+    def given(self) -> str:
+        """The beginning of the sentence that ends in "given to it to learn from"."""
+        if self.total == 1:
+            return "Its one label was" if self.learned else "Its one label was not"
+        if self.learned == self.total:
+            return f"All its {self.total} labels were"
+        return f"{self.learned or 'None'} of its {self.total} labels {'was' if self.learned == 1 else 'were'}"
 
-def labels_used(iterations: Sequence[Iteration]) -> dict[int, LabelsUsed]:
-    """By the iteration's dataset. Iterations that learn from the same kinds are counted in one go."""
-    alike = defaultdict[tuple[str, ...], list[int]](list)
-    for iteration in iterations:
-        if iteration.dataset_id is not None:
-            alike[_kinds(iteration)].append(iteration.dataset_id)
-    return {dataset: used for kinds, datasets in alike.items() for dataset, used in _count(datasets, kinds)}
+
+def written_down(iteration: Iteration) -> LabelsUsed | None:
+    """What was counted when it froze its dataset, so that a list of iterations counts nothing; None for one from before that."""
+    counts = iteration.config.get("labels")
+    return LabelsUsed(**counts) if counts else None
+
+
+def labels_used(iteration: Iteration) -> LabelsUsed:
+    """Of one iteration. Its own figure: another may have had the same dataset and left other kinds aside."""
+    counted = written_down(iteration)
+    if counted is not None or iteration.dataset_id is None:
+        return counted or LabelsUsed()
+    return _count(iteration.dataset_id, _kinds(iteration))
+
+
+def to_write_down(iteration: Iteration, dataset: int) -> dict[str, Any]:
+    """For the configuration of ``iteration``, which is about to be given ``dataset``."""
+    return {"labels": asdict(_count(dataset, _kinds(iteration)))}
 
 
 def _kinds(iteration: Iteration) -> tuple[str, ...]:
@@ -42,14 +61,11 @@ def _kinds(iteration: Iteration) -> tuple[str, ...]:
     return tuple(kind for kind, is_on in switched.items() if is_on and not lessons.only_warm_up)
 
 
-def _count(datasets: Sequence[int], kinds: Sequence[str]) -> list[tuple[int, LabelsUsed]]:
+def _count(dataset: int, kinds: tuple[str, ...]) -> LabelsUsed:
     label, is_train = DatasetLabel.label_id, DatasetLabel.split == "train"
-    statement = (
-        select(
-            DatasetLabel.dataset_id, func.count(label.distinct()),
-            func.count(case((is_train & DatasetLabel.kind.in_(kinds), label)).distinct()),
-            func.count(case((~is_train, label)).distinct()),
-        )
-        .where(DatasetLabel.dataset_id.in_(datasets)).group_by(DatasetLabel.dataset_id)
-    )  # fmt: skip
-    return [(dataset, LabelsUsed(*counts)) for dataset, *counts in db.session.execute(statement)]
+    statement = select(
+        func.count(label.distinct()),
+        func.count(case((is_train & DatasetLabel.kind.in_(kinds), label)).distinct()),
+        func.count(case((~is_train, label)).distinct()),
+    ).where(DatasetLabel.dataset_id == dataset)
+    return LabelsUsed(*db.session.execute(statement).one())

@@ -13,7 +13,7 @@ from webapp.iterations import progress, service
 from webapp.iterations.afterwards import Event, by_hand, events_of
 from webapp.iterations.blame import BLAMES
 from webapp.iterations.compare import RETRIEVAL, RETRIEVAL_MEANINGS
-from webapp.iterations.labels_used import LabelsUsed, labels_used
+from webapp.iterations.labels_used import LabelsUsed, labels_used, written_down
 from webapp.jobs.service import is_active
 from webapp.label.blind import hidden_from
 from webapp.models import EvaluationRow, Iteration, Project, Release, db
@@ -34,7 +34,13 @@ class Line:
     candidate: Release | None
     is_in_service: bool
     by_hand: tuple[Event, ...]  # what people decided last of the candidate
-    labels: LabelsUsed
+    labels: LabelsUsed | None  # None for one from before they were counted when it froze its dataset
+
+    @property
+    def label_rows(self) -> int:
+        """The training rows that its dataset's labels gave."""
+        counts = self.iteration.dataset.counts if self.iteration.dataset else {}
+        return int(counts.get("train", 0) - counts.get("rehearsal", 0))
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,6 @@ def list_lines(project: Project) -> list[Line]:
     metric = get_task(project.task).PRIMARY_METRIC
     iterations = service.list_iterations(project.id)
     serving, events = iterations_in_service(db.session(), project.id), events_of(project)
-    used = labels_used(iterations)
     candidates = {
         release.iteration_id: release
         for release in db.session.scalars(
@@ -112,7 +117,7 @@ def list_lines(project: Project) -> list[Line]:
         Line(
             iteration, iteration.job.state, (iteration.before or {}).get(metric), (iteration.after or {}).get(metric),
             (iteration.gate or {}).get("decision", ""), candidates.get(iteration.id), iteration.id in serving,
-            tuple(by_hand(events.get(iteration.number, []))), used.get(iteration.dataset_id or 0, LabelsUsed()),
+            tuple(by_hand(events.get(iteration.number, []))), written_down(iteration),
         )
         for iteration in iterations
     ]  # fmt: skip
@@ -141,7 +146,7 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_i
         page=page, pages=pages,
         curves=tuple((key, title, progress.meanings(task)[key]) for key, title in progress.titles(task).items() if active or key in drawn),
         events=tuple(events_of(project).get(iteration.number, ())), blames=_count_blames([row for row, _ in judged]),
-        labels=labels_used([iteration]).get(iteration.dataset_id or 0, LabelsUsed()), training_rows=_training_rows(iteration),
+        labels=labels_used(iteration), training_rows=_training_rows(iteration),
         in_service=champion.number if champion else 0,
     )  # fmt: skip
 
