@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from tests.webapp.labelled import CASES, LUNA, SOL, Labelled, decide, make_labelled, make_question
 from training.artefact import DamagedArtefact, verify
@@ -277,26 +277,66 @@ def test_the_page_shows_one_split_of_one_kind(client: FlaskClient, labelled: Lab
     assert "No label gives such a row." in client.get(address + ("test" if split != "test" else "train")).text
 
 
+def add_gold(labelled: Labelled, texts: list[str], **changes: object) -> list[Question]:
+    gold = {"answers": [{"text": "blue", "start": 0}], "is_impossible": False, "context": "blue sky", **changes}
+    known = db.session.query(Question).count()
+    questions = [
+        Question(project_id=labelled.project.id, text=text, sha256=f"{known + i:064}", source="gold", gold=gold)
+        for i, text in enumerate(texts)
+    ]
+    with write() as session:
+        session.add_all(questions)
+    return questions
+
+
 def test_the_splits_that_judge_say_that_imported_questions_judge_too_and_where_they_are(
     client: FlaskClient, labelled: Labelled
 ):
-    texts = [f"Gold question number {i}?" for i in range(40)]
-    gold = {"answers": [{"text": "blue", "start": 0}], "is_impossible": False, "context": "blue sky"}
     address = f"/p/{labelled.project.id}/dataset?split="
     assert "Nothing here is learned" in client.get(address + "test").text
-    assert "imported" not in client.get(address + "test").text
-    with write() as session:
-        session.add_all(
-            Question(project_id=labelled.project.id, text=text, sha256=f"{i:064}", source="gold", gold=gold)
-            for i, text in enumerate(texts)
-        )
+    assert "Imported questions" not in client.get(address + "test").text
+    add_gold(labelled, [f"Gold question number {i}?" for i in range(40)])
     for split, place in (("test", "lists them, question by question."), ("validation", "validation.jsonl")):
         page = client.get(address + split).text
-        count = sum(split_of(text) == split for text in texts)
-        assert f"{count} imported questions with known answers judge here too." in page
+        at_most = {"test": 500, "validation": 200}[split]
+        assert (
+            f"judge here too, as far as they and the labelled ones, which come first, are no more than {at_most}."
+            in page
+        )
         assert place in page
-    assert "imported questions" not in client.get(address + "train").text
-    assert "imported questions" not in client.get(address).text
+    assert "Imported questions" not in client.get(address + "train").text
+    assert "Imported questions" not in client.get(address).text
+
+
+def test_an_imported_question_that_was_labelled_or_cannot_be_asked_is_none_that_judges_beside_the_labels(
+    client: FlaskClient, labelled: Labelled, monkeypatch: pytest.MonkeyPatch
+):
+    address = f"/p/{labelled.project.id}/dataset?split=test"
+    text, other = [text for text in (f"Gold question number {i}?" for i in range(60)) if split_of(text) == "test"][:2]
+    add_gold(labelled, [text], context="")  # nothing was shown for it either: there is nothing to ask about
+    assert "Imported questions" not in client.get(address).text
+    question = make_question(labelled.project, other, labelled.release, (labelled.luna, labelled.sol))
+    with write() as session:
+        session.get_one(Question, question.id).gold = {"answers": ["blue"]}
+    assert "Imported questions" in client.get(address).text
+    decide(question, labelled.person, "accept")
+    page = client.get(address).text
+    assert other in page
+    assert "Imported questions" not in page
+    add_gold(labelled, [text.upper()])
+    assert "Imported questions" in client.get(address).text
+    monkeypatch.setitem(freezing.EVALUATION_AT_MOST, "test", 1)  # the labels alone are as many as there is room for
+    assert "Imported questions" not in client.get(address).text
+
+
+def test_many_imported_questions_do_not_slow_the_page(client: FlaskClient, labelled: Labelled):
+    add_gold(labelled, [f"Gold question number {i}?" for i in range(300)], context="")
+    asked = list[str]()
+    listener = lambda *args: asked.append(args[2])  # noqa: E731
+    event.listen(db.engine, "before_cursor_execute", listener)
+    client.get(f"/p/{labelled.project.id}/dataset?split=test")
+    event.remove(db.engine, "before_cursor_execute", listener)
+    assert len(asked) < 40
 
 
 def test_the_frozen_page_lists_its_labels_and_says_which_changed_since(

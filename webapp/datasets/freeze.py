@@ -1,12 +1,12 @@
 """Freezing: the rows of now, written once as an artefact, fingerprinted, and named row by row in the database."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, true
 from sqlalchemy.orm import Session
 
 from training.artefact import DamagedArtefact, verify, writing
@@ -111,6 +111,21 @@ def gold_rows(project: Project) -> dict[str, list[Evaluation]]:
         if passages or not get_task(project.task).USES_PASSAGES:
             found[split].append(Evaluation(Gold(str(question), text, passages, gold_answers(gold)), "gold", question))
     return found
+
+
+def has_gold(project: Project, split: str, *, labelled: Collection[int]) -> bool:
+    """Whether imported questions would judge in ``split`` beside the ``labelled`` ones. It reads no text but the questions' own, and stops
+    at the first."""
+    if len(labelled) >= EVALUATION_AT_MOST[split]:
+        return False
+    has_context = func.coalesce(Question.gold["context"].as_string(), "") != ""
+    was_shown = select(AnswerPassage.answer_id).where(AnswerPassage.answer_id == Question.answer_id).exists()
+    is_asked = has_context | was_shown if get_task(project.task).USES_PASSAGES else true()
+    statement = select(Question.id, Question.text).where(
+        Question.project_id == project.id, Question.gold.is_not(None), is_asked
+    )
+    with db.session.execute(statement.execution_options(yield_per=100)) as rows:
+        return any(split_of(text) == split and question not in labelled for question, text in rows)
 
 
 def gold_answers(gold: dict[str, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from training.tasks import Task, get_task
 from training.types import Example
 from webapp.datasets.decisions import Decided, LeftOut, Row
 from webapp.datasets.examples import Texts, to_example, to_preference
-from webapp.datasets.freeze import gold_rows
+from webapp.datasets.freeze import EVALUATION_AT_MOST, has_gold
 from webapp.datasets.service import contrast, count_kinds, decide_labels, load_texts
 from webapp.datasets.triples import Found, Triple, passed_over
 from webapp.label.blind import hidden_from
@@ -48,7 +48,7 @@ class Preview:
     page: int
     pages: int
     total: int
-    gold: int = 0  # imported questions with known answers that judge in the split shown
+    has_gold: bool = False  # imported questions that nobody labelled judge in the split shown too
 
 
 def preview(
@@ -73,7 +73,8 @@ def preview(
     texts = load_texts([item for item in chosen if isinstance(item, Row)])
     task = get_task(project.task)
     rows = tuple(_to_preview(item, texts, task) for item in chosen)
-    gold = len(gold_rows(project).get(split, ())) if split else 0
+    labelled = {row.question for row in decided.rows if row.split == split}
+    gold = split in EVALUATION_AT_MOST and has_gold(project, split, labelled=labelled)
     return Preview(counts, _mark_blind(rows, project, viewer_id), (), page, pages, len(matching), gold)
 
 

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.addresses import chosen
 from webapp.datasets import service
+from webapp.datasets.freeze import EVALUATION_AT_MOST
 from webapp.datasets.preview import describe_frozen, preview
 from webapp.errors import NotFound
 from webapp.htmx import render
@@ -44,7 +45,7 @@ def show(project_id: int) -> ResponseReturnValue:
     return render(
         "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=kinds, split=split, splits=SPLITS,
         explanations=EXPLANATIONS, settings=settings,
-        datasets=service.list_datasets(project.id), judged=JUDGED.get(split, ""),
+        datasets=service.list_datasets(project.id), judged=JUDGED.get(split, ""), at_most=EVALUATION_AT_MOST,
     )  # fmt: skip
 
 
