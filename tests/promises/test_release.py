@@ -66,7 +66,9 @@ def test_there_is_one_champion_before_and_after_a_promotion(served: Project) -> 
         select(AuditEvent).where(AuditEvent.action == "release.promote").order_by(AuditEvent.id.desc())
     ).first()
     assert event is not None
-    assert event.detail == {"release": 2, "previous": 1, "reason": "test"}
+    assert event.detail == {
+        "release": 2, "previous": 1, "reason": "test", "rollback": False, "by": "Errata",
+    }  # fmt: skip
 
 
 def test_a_promotion_that_does_not_commit_changes_nothing(served: Project) -> None:

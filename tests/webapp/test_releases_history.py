@@ -12,9 +12,10 @@ from sqlalchemy import update
 
 from tests.webapp.evaluated import GATE, make_iteration
 from webapp.db import write
-from webapp.models import Iteration, Person, Project, Release
+from webapp.models import AuditEvent, Iteration, Person, Project, Release
 from webapp.people.service import create_person
-from webapp.releases import by_hand, history
+from webapp.releases import by_hand, history, service
+from webapp.releases.service import GATE as GATE_ITSELF
 from webapp.releases.service import release_or_404
 
 REASON = "F1 went from 50.0 % to 60.0 % on 40 test questions."
@@ -38,9 +39,30 @@ def add_iteration(project: Project, number: int, decision: str) -> Release:
     return release_or_404(project, made.number)
 
 
-def put(project: Project, release: Release, person: Person | None, reason: str) -> None:
+def put(project: Project, release: Release, person: Person | None, reason: str, by: str = GATE_ITSELF) -> None:
     with write() as session:
-        by_hand.promote(session, project, release, person=person, reason=reason)
+        by_hand.promote(session, project, release, person=person, reason=reason, by=by)
+
+
+def give_another_index(project: Project, release: Release) -> Release:
+    """What an index update does: a release with the same model, put into service by Errata."""
+    with write() as session:
+        number = session.query(Release).where(Release.project_id == project.id).count() + 1
+        again = Release(
+            project_id=project.id, number=number, answerer_path=release.answerer_path, answerer_sha256=release.answerer_sha256,
+            index_id=release.index_id, embedder="hash", sha256=f"{number}" * 64, reason="same model, new index: the corpus changed",
+        )  # fmt: skip
+        session.add(again)
+    with write() as session:
+        service.promote(session, project, again, reason=again.reason)
+    return again
+
+
+def age(project: Project) -> None:
+    """The audit rows as they were before they said who decided, and whether it was a roll-back."""
+    with write() as session:
+        for event in session.query(AuditEvent).where(AuditEvent.action == "release.promote"):
+            event.detail = {key: value for key, value in event.detail.items() if key not in ("by", "rollback")}
 
 
 def told(project: Project) -> list[tuple[Any, ...]]:
@@ -56,16 +78,66 @@ def test_every_change_tells_how_by_whom_and_why(served: Project, person: Person)
     put(served, add_iteration(served, 2, "hold"), person, "It refuses less.")
     by_hand.roll_back(served, person=person, reason="It invents prices.")
     by_hand.promote_today(served, release_or_404(served, 3), person=None, reason="Promoted from the command line.")
-    assert told(served) == [
+    expected = [
         (1, None, "Errata", False, False),
         (2, 1, "the gate", False, False),
         (3, 2, "Cy", False, True),
         (2, 1, "Cy", True, False),
         (3, 2, "the command line", False, True),
     ]
+    assert told(served) == expected
+    age(served)
+    assert told(served) == expected
     newest = history.promotions(served)
     assert [one.reason for one in newest[:2]] == ["Promoted from the command line.", "It invents prices."]
     assert newest[-1].reason.startswith("first release")
+
+
+def test_who_decided_is_known_whatever_the_reason_says(served: Project):
+    candidate = add_iteration(served, 1, "promote")
+    by_hand.promote_today(served, candidate, person=None, reason=candidate.reason)
+    by_hand.roll_back(served, person=None, reason="Errata")
+    by_hand.promote_today(served, release_or_404(served, 2), person=None, reason=REASON)
+    assert {one.by for one in history.promotions(served)[:3]} == {"the command line"}
+    assert all(one.is_by_hand for one in history.promotions(served)[:3])
+    assert not history.promotions(served)[3].is_by_hand
+
+
+def test_an_old_row_in_the_words_of_a_gate_that_held_back_was_a_command(served: Project):
+    put(served, add_iteration(served, 1, "hold"), None, REASON)
+    age(served)
+    assert history.promotions(served)[0].by == "the command line"
+
+
+def test_a_roll_back_is_one_whichever_number_it_goes_to_and_a_promotion_is_none(served: Project, person: Person):
+    put(served, add_iteration(served, 1, "promote"), None, REASON)
+    by_hand.roll_back(served, person=person, reason="Back.")
+    by_hand.roll_back(served, person=person, reason="And forth.")
+    by_hand.promote_today(served, release_or_404(served, 1), person=person, reason="The first was best.")
+    assert [(one.release, one.is_rollback) for one in history.promotions(served)] == [
+        (1, False), (2, True), (1, True), (2, False), (1, False),
+    ]  # fmt: skip
+    age(served)
+    assert [one.is_rollback for one in history.promotions(served)] == [True, False, True, False, False]
+
+
+def test_an_old_row_of_an_earlier_release_that_had_never_served_is_no_roll_back(served: Project, person: Person):
+    held = add_iteration(served, 1, "hold")
+    put(served, add_iteration(served, 2, "promote"), None, REASON)
+    put(served, held, person, "It refuses less.")
+    age(served)
+    newest = history.promotions(served)[0]
+    assert (newest.release, newest.previous, newest.is_rollback) == (2, 3, False)
+
+
+def test_a_row_that_tells_of_no_known_release_breaks_no_page(client: FlaskClient, served: Project, person: Person):
+    put(served, add_iteration(served, 1, "promote"), None, REASON)
+    with write() as session:
+        for action, detail in (("release.promote", {}), ("release.promote", {"release": 99}), ("iteration.hold", {})):
+            session.add(AuditEvent(project_id=served.id, person_id=person.id, action=action, detail=detail))
+    assert [one.release for one in history.promotions(served)] == [2, 1]
+    for path in ("", "releases", "iterations", "iterations/1"):
+        assert client.get(f"/p/{served.id}/{path}").status_code == 200
 
 
 def test_a_person_may_be_called_like_the_gate(served: Project):
@@ -81,13 +153,8 @@ def test_a_person_may_be_called_like_the_gate(served: Project):
 def test_a_release_with_only_another_index_keeps_the_iteration_of_its_model(served: Project, person: Person):
     candidate = add_iteration(served, 1, "promote")
     put(served, candidate, None, REASON)
-    with write() as session:
-        again = Release(
-            project_id=served.id, number=3, answerer_path=candidate.answerer_path, answerer_sha256=candidate.answerer_sha256,
-            index_id=candidate.index_id, embedder="hash", sha256="9" * 64, reason="same model, new index: the corpus changed",
-        )  # fmt: skip
-        session.add(again)
-    put(served, again, None, again.reason)
+    again = give_another_index(served, candidate)
+    assert again.number == 3
     found = history.promotions(served)
     assert [(one.release, one.iteration, one.by, one.is_same_model) for one in found[:2]] == [
         (3, 1, "Errata", True),
@@ -148,6 +215,11 @@ def test_what_the_gate_promoted_and_a_person_rolled_back_says_both(
 ):
     put(served, add_iteration(served, 1, "promote"), None, REASON)
     assert "because" not in shown(client, served, "")
+    by_hand.roll_back(served, person=None, reason="It invents prices.")
+    assert re.search(
+        r"The command line rolled back to it [\d: -]+ UTC ?, because: “It invents prices.”", shown(client, served, "")
+    )
+    by_hand.roll_back(served, person=None, reason="It does not.")
     page = shown(client, served, "iterations/1")
     assert "The gate put it into service as release 2." in page
     assert "The gate held" not in page
@@ -161,6 +233,45 @@ def test_what_the_gate_promoted_and_a_person_rolled_back_says_both(
     lines = shown(client, served, "iterations")
     assert re.search(r"promoted taken out of service by Cy, [\d-]+ release 3 ", lines)
     assert "Cy rolled back to it" in shown(client, served, "")
+
+
+def test_an_index_update_between_two_promotions_hides_nobodys_decision(
+    client: FlaskClient, served: Project, person: Person
+):
+    held, later = add_iteration(served, 1, "hold"), add_iteration(served, 2, "hold")
+    put(served, held, person, "It refuses less.")
+    again = give_another_index(served, held)
+    for page in (shown(client, served, ""), shown(client, served, "iterations/1")):
+        assert re.search(r"Cy put it into service .*because: “It refuses less.”", page)
+    assert history.promotions(served)[0].release == again.number == 4
+    assert not history.promotions(served)[
+        0
+    ].overrules_gate  # Errata gave the model an index; a person had overruled the gate
+    assert "put into service by Cy" in shown(client, served, "iterations")
+    assert "Errata put" not in shown(client, served, "iterations/1")
+    by_hand.promote_today(served, later, person=None, reason="It is faster.")
+    page = shown(client, served, "iterations/1")
+    assert page.index("Cy put it into service as release 2") < page.index("put release 3 into service in its place")
+    assert re.search(
+        r"held back put into service by Cy, [\d-]+ taken out of service by the command line",
+        shown(client, served, "iterations"),
+    )
+    assert "The gate had held it back; the command line put it into service" in shown(client, served, "")
+
+
+def test_the_list_has_room_for_the_last_two_decisions_in_the_order_they_were_taken(
+    client: FlaskClient, served: Project, person: Person
+):
+    add_iteration(served, 1, "ask")
+    client.post(f"/p/{served.id}/iterations/1/hold", data={"reason": "Wait for Monday."})
+    put(served, release_or_404(served, 2), person, "It is Monday.")
+    page = shown(client, served, "iterations/1")
+    assert page.index("Ada held it back") < page.index("Cy put it into service")
+    assert re.search(r"held back by Ada, [\d-]+ put into service by Cy", shown(client, served, "iterations"))
+    by_hand.roll_back(served, person=person, reason="It is not.")
+    line = shown(client, served, "iterations").split("Started")[1]
+    assert "held back by Ada" not in line
+    assert re.search(r"put into service by Cy, [\d-]+ taken out of service by Cy", line)
 
 
 def test_of_a_candidate_another_gate_decision_replaced_nothing_is_said_of_people(

@@ -55,6 +55,6 @@ def _holds(project: Project) -> list[tuple[int, Event]]:
         .where(AuditEvent.project_id == project.id, AuditEvent.action == "iteration.hold")
     )  # fmt: skip
     return [
-        (event.detail["iteration"], Event(event.created_at, "held", name, event.detail["reason"]))
+        (event.detail.get("iteration", 0), Event(event.created_at, "held", name, event.detail.get("reason", "")))
         for event, name in db.session.execute(statement)
     ]

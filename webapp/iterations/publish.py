@@ -54,7 +54,7 @@ def publish(
         gate = comparison.gate if was_compared or champion is None else comparison.gate.unless(champion.number)
         store_figures(session, iteration, replace(comparison, gate=gate))
         if gate.decision == "promote":
-            by_hand.promote(session, project, candidate, person=None, reason=gate.reasons[0])
+            by_hand.promote(session, project, candidate, person=None, reason=gate.reasons[0], by=release_service.GATE)
             if retriever is not None and retriever.index is not None:
                 request_index(session, project)  # documents may have come while its encoder read the others
 

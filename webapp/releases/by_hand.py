@@ -58,9 +58,18 @@ def clean_reason(text: str) -> str:
     return reason
 
 
-def promote(session: Session, project: Project, release: Release, *, person: Any, reason: str) -> Release | None:
-    """Put this very release in service; returns the previous one."""
-    previous = service.promote(session, project, release, person=person, reason=reason)
+def promote(
+    session: Session,
+    project: Project,
+    release: Release,
+    *,
+    person: Any,
+    reason: str,
+    by: str = service.COMMAND,
+    is_rollback: bool = False,
+) -> Release | None:
+    """Put this very release in service; returns the previous one. Who is not signed in typed a command, unless ``by`` says who it was."""
+    previous = service.promote(session, project, release, person=person, reason=reason, by=by, is_rollback=is_rollback)
     request_answers(session, project)
     return previous
 
@@ -88,12 +97,13 @@ def promote_today(
 def promote_as_it_was(
     project: Project, release: Release, *, person: Any, reason: str, expected: int | None = None
 ) -> Change:
-    """Put ``release`` in service as it once was, its index included; checked like :func:`promote_today`."""
+    """Put ``release`` back in service as it once was, its index included; checked like :func:`promote_today`."""
     _expect_by_now(project, expected)
     refuse_damaged(release, release.index)
     with write() as session:
         service.expect_champion(session, project, expected)
-        return Change(release, promote(session, project, release, person=person, reason=reason))
+        back = release.promoted_at is not None
+        return Change(release, promote(session, project, release, person=person, reason=reason, is_rollback=back))
 
 
 def roll_back(project: Project, *, person: Any, reason: str, expected: int | None = None) -> Change:

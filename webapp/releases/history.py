@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 
 from webapp.models import AuditEvent, Iteration, Person, Project, Release, db
+from webapp.releases.service import COMMAND, ERRATA, GATE
 
 SHOWN = 20
-GATE, ERRATA, COMMAND = "the gate", "Errata", "the command line"
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,19 @@ class _Made:
 
 
 def promotions(project: Project) -> list[Promotion]:
-    """Every change of the release in service, newest first."""
+    """Every change of the release in service, newest first. Rows from before it was recorded who decided where no person did, and whether it
+    was a roll-back, are told by their texts and numbers."""
     made, found, seen = _made(project), list[Promotion](), set[int]()
     for event, name in _events(project):
-        number, previous, reason = event.detail["release"], event.detail.get("previous"), event.detail.get("reason", "")
-        one, before, by = made[number], made.get(previous), name or _without_person(made[number], reason)
+        number, previous, reason = (event.detail.get(key) for key in ("release", "previous", "reason"))
+        one, before, reason = made.get(number), made.get(previous), reason or ""
+        if one is None:
+            continue  # nothing can be told of it, and what else there is should be
+        by = name or event.detail.get("by") or _without_person(one, reason)
         found.append(Promotion(
             event.created_at, number, previous, one.iteration, one.gate.get("decision", ""), by, name is not None or by == COMMAND, reason,
-            is_rollback=number in seen and number < (previous or 0), is_same_model=before is not None and before.answerer == one.answerer,
+            is_rollback=event.detail.get("rollback", number in seen and number < (previous or 0)),
+            is_same_model=before is not None and before.answerer == one.answerer,
         ))  # fmt: skip
         seen.add(number)
     return found[::-1]
@@ -88,7 +93,7 @@ def _made(project: Project) -> dict[int, _Made]:
 
 
 def _without_person(made: _Made, reason: str) -> str:
-    """Who promotes without a person tells so by the reason: an index gives its own to release and promotion alike, the gate one of its."""
+    """Of an old row. Who promotes without a person tells so by the reason: an index gives its own to release and promotion alike, the gate one of its."""
     if reason == made.reason:
         return ERRATA
     if made.gate.get("decision") == "promote" and reason in made.gate.get("reasons", ()):

@@ -16,6 +16,9 @@ from webapp.errors import Damaged, Invalid, NotFound, Stale
 from webapp.home import absolute, model_cache, new_artefact_path, relative
 from webapp.models import CorpusIndex, Iteration, Project, Release, db, now
 
+GATE, ERRATA, COMMAND = "the gate", "Errata", "the command line"
+"""Who promotes where nobody is signed in; Errata itself does for a new index."""
+
 
 def champion_of(project: Project) -> Release | None:
     """Read anew, so that a promotion a moment ago is seen."""
@@ -157,8 +160,17 @@ def _has_all_files(place: Path) -> bool:
     return all(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
 
 
-def promote(session: Session, project: Project, release: Release, *, person: Any = None, reason: str) -> Release | None:
-    """Put ``release`` in service, in this transaction; returns the previous champion."""
+def promote(
+    session: Session,
+    project: Project,
+    release: Release,
+    *,
+    person: Any = None,
+    reason: str,
+    by: str = ERRATA,
+    is_rollback: bool = False,
+) -> Release | None:
+    """Put ``release`` in service, in this transaction; returns the previous champion. ``by`` is who decided it where no ``person`` did."""
     if release.project_id != project.id:
         raise NotFound(f"{project.name} has no such release.")
     _check_whole(release)
@@ -182,6 +194,8 @@ def promote(session: Session, project: Project, release: Release, *, person: Any
         release=release.number,
         previous=before,
         reason=reason,
+        rollback=is_rollback,
+        **({} if person is not None else {"by": by}),
     )
     return previous
 
@@ -196,7 +210,8 @@ def previous_champion(session: Session, project: Project) -> Release | None:
 
 def rollback(session: Session, project: Project, *, person: Any = None, reason: str) -> Release | None:
     """Promote the previous champion again; returns the one that was in service. Twice brings back where one was."""
-    return promote(session, project, release_before(session, project), person=person, reason=reason)
+    before = release_before(session, project)
+    return promote(session, project, before, person=person, reason=reason, is_rollback=True)
 
 
 def release_before(session: Session, project: Project) -> Release:
