@@ -43,6 +43,7 @@ from webapp.models import (
     db,
     now,
 )
+from webapp.people.service import create_person
 from webapp.projects import settings as project_settings
 
 
@@ -226,6 +227,38 @@ def test_the_page_shows_the_exact_rows_the_label_behind_each_and_what_is_left_ou
     left_out = client.get(f"{address}?kind=left_out").text
     assert "The question was skipped." in left_out
     assert CASES["skip"] in left_out
+
+
+def left_out_lines(client: FlaskClient, labelled: Labelled) -> dict[int, str]:
+    """Label -> the words of its line in the list of what is left out."""
+    page = client.get(f"/p/{labelled.project.id}/dataset?kind=left_out").text
+    lines = re.findall(r"<tr>(<td.*?)</tr>", page, flags=re.DOTALL)
+    words = [re.sub(r"<[^>]+>", " ", line).split() for line in lines]
+    return {int(line[0]): " ".join(line[1:]) for line in words}
+
+
+def test_the_page_names_the_label_that_contradicts_a_newer_one(app: Flask, client: FlaskClient, labelled: Labelled):
+    with write() as session:
+        other = create_person(session, "Bo", role="annotator")
+    newer = decide(labelled.questions["accept"], other, "unanswerable")
+    older = labelled.by_verdict["accept"]
+    lines = left_out_lines(client, labelled)
+    assert lines[older] == (
+        f"{CASES['accept']} It contradicts the newer label {newer} on the same question; the newest wins."
+    )
+    assert newer not in lines
+    assert 'Left out <span class="meta">2</span>' in client.get(f"/p/{labelled.project.id}/dataset").text  # and a skip
+
+
+def test_the_page_names_the_labels_whose_document_was_deleted(client: FlaskClient, labelled: Labelled):
+    with write() as session:
+        session.get_one(Document, labelled.luna.document_id).deleted_at = now()
+    lines = left_out_lines(client, labelled)
+    for case in ("correct", "accept"):
+        assert lines[labelled.by_verdict[case]] == (
+            f"{CASES[case]} The document of its passage was deleted: it still teaches the answerer, but nothing is to be found there any more."
+        )
+    assert 'Left out <span class="meta">3</span>' in client.get(f"/p/{labelled.project.id}/dataset").text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from markupsafe import escape
 from serving_kit import flip_bit
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -119,14 +120,16 @@ def test_labels_teach_the_retriever_and_the_release_carries_it(
 
 
 def test_a_retriever_that_collapsed_is_held_and_the_iteration_says_so(
-    app: Flask, tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from retriever import learning
 
     monkeypatch.setattr(learning, "find_collapse", lambda _vectors: "it has collapsed")
-    _, iteration, release = trained(tmp_path / "toy", person)
+    project, iteration, release = trained(tmp_path / "toy", person)
     assert release.retriever_path is None
     assert iteration.config["retriever"]["held"]
+    page = client.get(f"/p/{project.id}/iterations/{iteration.number}").text
+    assert f"<p>{escape(iteration.config['retriever']['sentence'])}</p>" in page
     assert "held, because it has collapsed" in iteration.config["retriever"]["sentence"]
 
 
