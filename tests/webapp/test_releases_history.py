@@ -187,6 +187,9 @@ def test_the_releases_page_lists_what_was_in_service_newest_first(
     assert "rolled back to by Ada: “It invents prices.”" in page
     assert "promoted by Ada: “The prices are mended.”" in page
     assert "First release" in client.get(f"{address}?promotions=all").text.split("All releases")[0]
+    unknown = client.get(f"{address}?promotions=x")
+    assert unknown.status_code == 400
+    assert "The address says promotions=x; expected one of all, or none." in unknown.text
 
 
 def shown(client: FlaskClient, project: Project, path: str) -> str:

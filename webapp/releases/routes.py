@@ -3,6 +3,7 @@
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
+from webapp.addresses import chosen
 from webapp.htmx import redirect_to, render
 from webapp.models import Project, db
 from webapp.people.service import current_person, require
@@ -23,11 +24,11 @@ def promotion_of_model(project: Project) -> history.Promotion | None:
 def index(project_id: int) -> ResponseReturnValue:
     project = project_or_404(project_id)
     previous, champion = service.previous_champion(db.session(), project), service.champion_of(project)
-    promotions = history.promotions(project)
+    promotions, wants_all = history.promotions(project), bool(chosen("promotions", ("all",)))
     return render(
         "releases/index.html", "releases", project=project, lines=by_hand.describe(project, promotions), previous=previous,
         champion=champion.number if champion else 0, total=len(promotions), meanings=by_hand.metric_meanings(project),
-        promotions=promotions if request.args.get("promotions") == "all" else promotions[: history.SHOWN],
+        promotions=promotions if wants_all else promotions[: history.SHOWN],
     )  # fmt: skip
 
 
