@@ -9,8 +9,10 @@ from sqlalchemy import func, select
 from tests.webapp import toy_loop
 from training.split import split_of
 from webapp.db import write
+from webapp.iterations.labels_used import labels_used, written_down
 from webapp.models import EvaluationRow, Job, Person, Project, Release, db
 from webapp.projects import settings as project_settings
+from webapp.releases import history
 from webapp.releases.service import champion_of
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -33,6 +35,10 @@ def test_a_corrected_question_is_answered_right_and_a_worse_candidate_is_never_s
     champion = champion_of(project)
     assert champion is not None
     assert (champion.iteration_id, champion.number, result["candidate"]) == (iteration.id, 2, 2)
+    assert history.promotions(project)[0].by == "the gate"
+    used = labels_used(iteration)
+    assert used == written_down(iteration)
+    assert (used.total, used.aside) == (24, 0)
 
     taught = next(question for question in toy_loop.questions_of(project) if split_of(question.text) == "train")
     [answered] = toy_loop.load_champion(project).answer([taught.text], k=1)
