@@ -47,6 +47,12 @@ def test_a_passage_that_a_person_rejected_is_a_negative_whatever_it_holds_and_co
     assert (result.triple.positive_id, result.triple.label, result.labels) == (8, 2, (2, 1))
 
 
+def test_where_the_answer_is_in_no_words_of_the_passage_only_rejected_ones_are_negatives():
+    assert found(judged(1, text="Yes")).triple.negative_ids == ()
+    result = found(judged(1, "wrong_passage", read_passage=6), judged(2, text="Yes"))
+    assert (result.triple.positive_id, result.triple.negative_ids) == (5, (6,))
+
+
 def test_a_rejected_passage_alone_waits_until_a_right_one_is_known():
     assert triple(judged(1, "wrong_passage")) is None
     assert triple(judged(1, "wrong_passage"), judged(2, "unanswerable", read_passage=9)) is None
@@ -82,7 +88,10 @@ def test_a_passage_that_left_the_corpus_is_neither_searched_for_nor_searched_aga
 
 def test_a_copy_of_the_right_passage_is_no_negative():
     texts = {**PASSAGES, 9: PASSAGES[8] + " "}
-    assert found(judged(1, "correct", text="nine", passage=8), passages=texts).triple.negative_ids == (6, 5)
+    result = found(
+        judged(1, "wrong_passage", read_passage=9), judged(2, "correct", text="From 9", passage=8), passages=texts
+    )
+    assert result.triple.negative_ids == (6, 5)
 
 
 def test_a_question_that_nothing_answers_has_no_right_passage_whatever_was_pointed_to():

@@ -49,7 +49,7 @@ def test_a_label_says_which_iterations_used_it_as_what_and_what_they_made_of_it(
     assert "No iteration has stored what became of this question" in client.get(address).text
     add_effect(iteration, label, (0.0, 1.0), (4, 1))
     page = client.get(address).text
-    assert "train, as correct, preference" in page
+    assert "training, as correction, preference" in page
     assert "an old answer" in page
     assert "(wrong, F1 0.00)" in page
     assert "(right, F1 1.00)" in page

@@ -128,8 +128,28 @@ def test_a_label_traces_back_to_what_the_model_had_shown_and_on_to_what_learned_
     assert "They turned us away" in page
     assert "<del>" in page
     assert "Right answer of correct" in page
-    assert "train, as correct" in page
+    assert "training, as correction" in page
     assert "Change it" in page
+
+
+def test_a_replaced_version_says_so_and_names_the_version_that_was_used(client: FlaskClient, project: Project) -> None:
+    label_all(client, project, "correct")
+    first = labels_of(project)[0]
+    form = form_of(client.get(f"/p/{project.id}/annotate/{first.question_id}").text)
+    decide(client, project, first.question_id, form, "accept")
+    second = labels_of(project)[-1]
+    assert second.supersedes_id == first.id
+    page = client.get(f"/p/{project.id}/labels/{first.id}").text
+    assert "It no longer counts:" in page
+    assert "Nothing: it was replaced before an iteration took it." in page
+    assert "It no longer counts:" not in client.get(f"/p/{project.id}/labels/{second.id}").text
+    with write() as session:
+        dataset = Dataset(project_id=project.id, path="none", fingerprint="0" * 64)
+        session.add(dataset)
+        session.flush()
+        session.add(DatasetLabel(dataset_id=dataset.id, label_id=second.id, split="test", kind="accept"))
+    assert "version 2, test questions, as accepted answer" in client.get(f"/p/{project.id}/labels/{first.id}").text
+    assert "version 2, test" not in client.get(f"/p/{project.id}/labels/{second.id}").text
 
 
 def test_other_peoples_labels_are_shown_as_theirs(

@@ -70,11 +70,15 @@ def _right_passage(lookup: Lookup, texts: Texts) -> tuple[int, int] | None:
 
 
 def _negatives(lookup: Lookup, positive: int, texts: Texts) -> list[int]:
-    """Rejected passages, then those shown that nobody chose; one that holds the right answer's words may be right too."""
+    """Rejected passages, then those shown that nobody chose; one that holds the right answer's words may be right too.
+
+    Where the right passage does not hold them either ("yes", say), which of those shown support the answer cannot be told.
+    """
     chosen = {passage for _, passage in lookup.chosen}
     answer = lookup.answered.text if lookup.answered is not None else ""
+    is_told = not answer or locate(answer, texts.passages[positive]) is not None
     found: dict[int, None] = {passage: None for _, passage in lookup.ruled_out}
-    for shown in lookup.shown:
+    for shown in lookup.shown if is_told else ():
         for passage in texts.shown.get(shown, ()):
             if passage not in chosen and locate(answer, texts.passages.get(passage, "")) is None:
                 found[passage] = None

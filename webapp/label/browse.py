@@ -148,8 +148,9 @@ class Version:
 
 @dataclass(frozen=True)
 class Use:
-    """One dataset a label entered: its split, and as what kinds of row."""
+    """One dataset a version of a label entered: its split, and as what kinds of row."""
 
+    version: int
     dataset_id: int
     split: str
     kinds: tuple[str, ...]
@@ -210,16 +211,16 @@ def _others(session: Session, project: Project, label: Label) -> list[Line]:
 
 def _uses(session: Session, label_ids: list[int]) -> list[Use]:
     query = (
-        select(Dataset.id, DatasetLabel.split, DatasetLabel.kind, Iteration, Release.number)
-        .join(Dataset, Dataset.id == DatasetLabel.dataset_id).outerjoin(Iteration, Iteration.dataset_id == Dataset.id)
+        select(Label.version, Dataset.id, DatasetLabel.split, DatasetLabel.kind, Iteration, Release.number)
+        .join(Dataset, Dataset.id == DatasetLabel.dataset_id).join(Label, Label.id == DatasetLabel.label_id).outerjoin(Iteration, Iteration.dataset_id == Dataset.id)
         .outerjoin(Release, Release.iteration_id == Iteration.id)
         .where(DatasetLabel.label_id.in_(label_ids)).order_by(Dataset.id.desc(), Iteration.number.desc(), DatasetLabel.kind, Release.number).limit(4 * PER_PAGE)
     )  # fmt: skip
     found: dict[tuple[int, int | None], Use] = {}
-    for dataset, split, kind, iteration, release in session.execute(query):
+    for version, dataset, split, kind, iteration, release in session.execute(query):
         if iteration is not None and iteration.is_practice:
             continue
         number = iteration.number if iteration is not None else None
-        known = found.get((dataset, number), Use(dataset, split, (), number, release))
+        known = found.get((dataset, number), Use(version, dataset, split, (), number, release))
         found[dataset, number] = replace(known, kinds=tuple(dict.fromkeys((*known.kinds, kind))))
     return list(found.values())
