@@ -179,6 +179,26 @@ def test_gold_rows_become_questions_and_their_contexts_documents(tmp_path: Path,
     assert (again.added, again.duplicates, count(Document)) == (0, 3, 1)
 
 
+def test_a_question_that_is_there_without_a_known_answer_gets_it(tmp_path: Path, project: Project):
+    asked = [{"question": "When does it open?"}, {"question": "Who cooks?"}]
+    assert import_file(lines(tmp_path / "questions.jsonl", asked), project, "questions").added == 2
+    rows = [
+        {"question": "When does it open?", "answers": ["nine"]},
+        {"question": "When does it  open?", "answers": ["ten"]},  # the same question once more
+        {"question": "Where is it?", "answers": ["Rome"]},
+    ]
+    path = lines(tmp_path / "gold.jsonl", rows)
+    result = import_file(path, project, "gold")
+    assert (result.added, result.duplicates, result.rejected) == (2, 1, ())
+    known = {question.text: question.gold and question.gold["answers"] for question in questions()}
+    assert known == {
+        "When does it open?": [{"text": "nine", "start": None}],
+        "Who cooks?": None,
+        "Where is it?": [{"text": "Rome", "start": None}],
+    }
+    assert import_file(path, project, "gold").added == 0
+
+
 def test_gold_answers_that_are_not_in_their_context_come_in_and_are_named(tmp_path: Path, project: Project):
     context = "Kavo Bistro opens at nine."
     rows = [

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from retriever.cleaning import clean_text, document_sha256
@@ -113,12 +113,18 @@ def _placed(answer: dict[str, Any], context: str) -> dict[str, Any]:
 
 
 def store(session: Session, project: Project, items: list[Item]) -> Stored:
+    """Store what is new. A question that is there without a known answer gets it, and keeps its place in the queue and its labels."""
     result = Stored()
-    known = questions.known_hashes(session, project, [item.sha256 for item in items])
+    hashes = [item.sha256 for item in items]
+    known = questions.known_hashes(session, project, hashes)
+    bare = questions.known_hashes(session, project, hashes, without_gold=True)
     named = questions.known_ids(session, project, [item.id for item in items if item.id])
-    kept = []
+    kept, completed = [], []
     for item in items:
-        if item.sha256 in known:
+        if item.sha256 in bare:
+            bare.remove(item.sha256)
+            completed.append(item)
+        elif item.sha256 in known:
             result.duplicates += 1
         elif item.id and item.id in named:
             result.rejected.append(questions.taken(item.line, item.id))
@@ -126,11 +132,14 @@ def store(session: Session, project: Project, items: list[Item]) -> Stored:
             known.add(item.sha256)
             named |= {item.id}
             kept.append(item)
-    result.warnings = [warning for item in kept if (warning := _warning(item)) is not None]
+    result.warnings = [warning for item in (*kept, *completed) if (warning := _warning(item)) is not None]
     if kept:
         session.execute(insert(Question), [_row(project, item) for item in kept])
+    for item in completed:
+        here = (Question.project_id == project.id, Question.sha256 == item.sha256)
+        session.execute(update(Question).where(*here).values(gold=item.gold))
     documents.store(session, project, _contexts(items))
-    result.added = len(kept)
+    result.added = len(kept) + len(completed)
     return result
 
 

@@ -105,9 +105,10 @@ def store(session: Session, project: Project, items: list[Item]) -> Stored:
     return result
 
 
-def known_hashes(session: Session, project: Project, hashes: list[str]) -> set[str]:
+def known_hashes(session: Session, project: Project, hashes: list[str], *, without_gold: bool = False) -> set[str]:
+    """Which of them the project has; with ``without_gold`` only those whose answer nobody imported."""
     query = select(Question.sha256).where(Question.project_id == project.id, Question.sha256.in_(hashes))
-    return set(session.scalars(query))
+    return set(session.scalars(query.where(Question.gold.is_(None)) if without_gold else query))
 
 
 def known_ids(session: Session, project: Project, ids: list[str]) -> set[str]:
