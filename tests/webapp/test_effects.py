@@ -292,6 +292,9 @@ def test_blame_is_counted_and_each_list_is_one_click_away(client: FlaskClient, l
     assert one["points"] == [["before", 1], ["1", 2], ["2", 0]]
     page = client.get(address).text
     assert "?blame=retrieval_missed&amp;side=before#questions" in page
+    # More shared words do not make a wrong answer good.
+    assert page.count(">better, still wrong</td>") == 2
+    assert page.count('<td class="whole good">better</td>') == 1
     listed = client.get(f"{address}?blame=retrieval_missed&side=before").text
     assert "When does Bistro Luna open?" in listed
     assert "Does Bistro Luna take cards?" not in listed
