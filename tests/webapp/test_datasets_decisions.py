@@ -33,7 +33,7 @@ def test_a_chosen_passage_wins_over_the_one_that_was_read():
 
 def test_an_accepted_refusal_teaches_that_the_passages_do_not_answer():
     [row] = decided(judged(1, text="", read_passage=None)).rows
-    assert (row.answerable, row.passage) == (False, 6)
+    assert (row.kind, row.answerable, row.passage) == ("negative", False, 6)
 
 
 def test_a_wrong_passage_rules_out_the_one_that_was_read_not_the_one_chosen_instead():

@@ -228,11 +228,11 @@ def _plain(text: str) -> str:
 
 
 def _answer_row(label: Judged, found: _Judgements) -> Row:
+    text = label.text if label.decision != "unanswerable" else ""
+    is_answerable = bool(text.strip())
     return Row(
         label=label.label, question=label.question, question_text=label.question_text,
-        kind="negative" if label.decision == "unanswerable" else label.verdict,
-        text=label.text if label.decision != "unanswerable" else "",
-        answerable=label.decision != "unanswerable" and bool(label.text.strip()),
+        kind=label.verdict if is_answerable else "negative", text=text, answerable=is_answerable,
         passage=label.judged_passage, passage_chosen=label.passage is not None, start=label.start, answer=label.answer,
         split=split_of(label.question_text), also_right=tuple(found.wordings),
         ruled_out=tuple(passage for passage in found.pairs if passage is not None), weight=label.weight,
