@@ -127,6 +127,29 @@
     press(event.key.toLowerCase());
   });
 
+  /* The answer of a question that had none comes in by itself, unless somebody is at work: then a link offers it. */
+
+  function isAtWork() {
+    const { text, reason } = form().elements;
+    const at = document.activeElement ?? document.body;
+    return text.value.trim() !== "" || reason.value.trim() !== "" || !(at === document.body || at.matches("[data-focus], #ask-text"));
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const awaits = event.target.matches?.("[data-awaits]");
+    if (awaits && (document.hidden || !event.target.querySelector("[data-came]").hidden)) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt } = event.detail.requestConfig;
+    if (!elt.matches("[data-awaits]") || !event.detail.shouldSwap) return;
+    if (elt.isConnected && !isAtWork()) return;
+    event.detail.shouldSwap = false; // or the page has gone on to another question
+    if (!elt.isConnected) return;
+    elt.querySelector("[data-came]").hidden = false;
+    keepDraft();
+  });
+
   /* After a swap */
 
   function settle() {

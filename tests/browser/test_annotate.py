@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser.annotating import DOGS, day, open_annotate, saved, stand_between
 from tests.browser.conftest import Site
 from tests.webapp.queue_rows import (
+    PATIO,
     add_answer,
     add_passages,
     add_question,
@@ -110,6 +111,54 @@ def test_a_key_that_cannot_do_its_work_says_why(site: Site, context: BrowserCont
     expect(page.locator("#notice")).to_have_text("There is nothing to undo.")
     day(page, 1)
     assert saved(project) == []
+
+
+def test_an_answer_that_comes_shows_by_itself(site: Site, context: BrowserContext, project: Project) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    question = add_question(project, "Are dogs allowed?")
+    page = open_annotate(site, context, project)
+    expect(page.get_by_text("No answer yet")).to_be_visible()
+    expect(page.locator("[data-came]")).to_be_hidden()
+    page.locator("#ask-text").focus()
+    page.keyboard.type("Who co")
+    answer = add_answer(question, release, "Yes.", passages)
+    expect(page.locator("#shown-answer")).to_have_text("Yes.")
+    expect(page.locator("[data-passage]")).to_have_count(1)
+    expect(page.locator("[data-awaits]")).to_have_count(0)
+    expect(page.locator("#ask-text")).to_be_focused()
+    page.keyboard.type("oks")
+    expect(page.locator("#ask-text")).to_have_value("Who cooks")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    expect(page.get_by_text("All done for now").first).to_be_visible()
+    assert [(label.verdict, label.answer_id) for label in labels_of(project)] == [("accept", answer)]
+
+
+def test_an_answer_that_comes_while_one_types_is_offered_and_takes_nothing_away(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    question = add_question(project, "Are dogs allowed?")
+    page = open_annotate(site, context, project)
+    page.keyboard.press("e")
+    page.keyboard.type("No dogs")
+    answer = add_answer(question, release, "Yes.", passages)
+    offer = page.get_by_role("link", name="The answer is here: show it")
+    expect(offer).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/answer") else None)
+    page.wait_for_timeout(3500)
+    assert asked == []  # what is known is not asked again
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.type(" there.")
+    expect(page.locator("#text")).to_have_value("No dogs there.")
+    offer.click()
+    expect(page.locator("#shown-answer")).to_have_text("Yes.")
+    expect(page.locator("#text")).to_have_value("No dogs there.")
+    page.locator("#text").press("Control+Enter")
+    expect(page.get_by_text("All done for now").first).to_be_visible()
+    label = labels_of(project)[0]
+    assert (label.verdict, label.text, label.answer_id) == ("correct", "No dogs there.", answer)
 
 
 def test_keys_are_letters_while_one_types(site: Site, context: BrowserContext, project: Project) -> None:

@@ -21,6 +21,7 @@ from tests.webapp.queue_rows import (
     form_of,
     labels_of,
     next_page,
+    set_project,
     take,
 )  # fmt: skip
 from training.safety import SHIPPED
@@ -144,6 +145,47 @@ def test_a_page_without_an_answer_offers_only_what_can_be_decided(client: FlaskC
     page = client.get(f"/p/{project.id}/annotate").text
     assert all(_offered(page).values())
     assert "Until it is answered" not in page
+
+
+def test_an_answer_that_comes_is_asked_for_only_while_there_is_none(client: FlaskClient, project: Project) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    question = add_question(project, "Who cooks?")
+    page = next_page(client, project)
+    address = f"/p/{project.id}/annotate/{question}/answer"
+    assert f'hx-get="{address}" hx-trigger="every 3s"' in page
+    waiting = client.get(address, headers=HTMX)
+    assert (waiting.status_code, waiting.text) == (204, "")
+    answer = add_answer(question, release, "A chef.", passages)
+    come = client.get(address, headers=HTMX)
+    assert come.status_code == 200
+    assert "A chef." in come.text
+    assert "<html" not in come.text
+    assert "data-awaits" not in come.text
+    form = form_of(come.text)
+    assert (form["answer_id"], form["version"]) == (str(answer), form_of(page)["version"])
+    assert decide(client, project, question, form, "accept").status_code == 303
+    assert [(label.verdict, label.answer_id) for label in labels_of(project)] == [("accept", answer)]
+
+
+def test_an_answer_that_comes_to_a_blind_question_stays_hidden(client: FlaskClient, project: Project) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    set_project(project, blind=1)
+    question = add_question(project, "Who cooks?")
+    next_page(client, project)
+    add_answer(question, release, "A chef.", passages)
+    come = client.get(f"/p/{project.id}/annotate/{question}/answer", headers=HTMX).text
+    assert "Your answer, without the model" in come
+    assert "A chef." not in come
+    assert form_of(come)["blind"]
+
+
+def test_an_answer_is_awaited_of_this_projects_questions_by_those_signed_in(
+    client: FlaskClient, anonymous: FlaskClient, project: Project
+) -> None:
+    question = add_question(project, "Who cooks?")
+    assert client.get(f"/p/{project.id}/annotate/{question + 1}/answer").status_code == 404
+    assert client.get(f"/p/{project.id + 1}/annotate/{question}/answer").status_code == 404
+    assert anonymous.get(f"/p/{project.id}/annotate/{question}/answer", headers=HTMX).status_code == 401
 
 
 def _offered(page: str) -> dict[str, bool]:

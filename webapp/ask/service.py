@@ -38,6 +38,14 @@ def question_or_404(project: Project, question_id: int) -> Question:
     return question
 
 
+def waits_for_answer(session: Session, project_id: int, question_id: int) -> bool:
+    """Whether the project has this question and nothing has answered it yet; one small query."""
+    waiting = select(Question.id).where(
+        Question.id == question_id, Question.project_id == project_id, Question.answer_id.is_(None)
+    )
+    return session.scalar(waiting) is not None
+
+
 def answer_live(project: Project, question_id: int) -> None:
     """Ask the engine and store its answer, unless the champion has answered already and nothing was labelled since.
 

@@ -100,6 +100,15 @@ def question(project_id: int, question_id: int) -> ResponseReturnValue:
     return _page(project, asking.question_or_404(project, question_id), trouble=request.args.get("missing", ""))
 
 
+@bp.get("/p/<int:project_id>/annotate/<int:question_id>/answer")
+@require()
+def await_answer(project_id: int, question_id: int) -> ResponseReturnValue:
+    """Nothing while the question waits for its answer, its page once that has come: an open page asks every few seconds."""
+    if asking.waits_for_answer(db.session(), project_id, question_id):
+        return "", 204
+    return question(project_id, question_id)
+
+
 @bp.post("/p/<int:project_id>/annotate/<int:question_id>")
 @require()
 def decide(project_id: int, question_id: int) -> ResponseReturnValue:
