@@ -94,6 +94,21 @@ def test_accepting_not_answerable_means_that_it_is_right(client: FlaskClient, pr
     assert [(label.verdict, label.text) for label in labels_of(project)] == [("accept", "")]
 
 
+@pytest.mark.parametrize(
+    ("score", "best", "is_said"), [(0.83, "At 9.", True), (0.83, "", False), (0.3, "At 9.", False)]
+)
+def test_a_doubtful_not_answerable_says_that_an_answer_was_held_back(
+    client: FlaskClient, project: Project, score: float, best: str, is_said: bool
+) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    question = add_question(project, "When does it open?")
+    add_answer(question, release, "", passages, score=1 - score, answerable_score=score, best_text=best)
+    page = next_page(client, project)
+    assert f"confidence {1 - score:.2f}" in page
+    assert ("holds an answer likelier than none, but answers only from a higher confidence on" in page) == is_said
+    assert "At 9." not in page
+
+
 def test_accept_needs_an_answer(client: FlaskClient, project: Project) -> None:
     add_release(project)
     add_question(project, "Who cooks?")

@@ -58,6 +58,7 @@ class AnswerView:
     id: int
     text: str
     answerable: bool
+    is_held_back: bool  # "not answerable" although an answer was likelier than none: the threshold asks for more
     score: float
     release: int
     newer_release: int | None  # the champion's number, when it is another one than made this answer
@@ -124,7 +125,9 @@ def view_answer(session: Session, project: Project, answer_id: int) -> AnswerVie
     """What a page says about the stored answer."""
     answer = session.connection().execute(_ANSWER, {"answer": answer_id}).one()
     return AnswerView(
-        id=answer.id, text=answer.text, answerable=answer.answerable, score=answer.score, release=answer.number,
+        id=answer.id, text=answer.text, answerable=answer.answerable,
+        is_held_back=not answer.answerable and bool(answer.best_text) and answer.answerable_score > 0.5,
+        score=answer.score, release=answer.number,
         newer_release=_newer_release(session, project, answer.release_id), retrieval_s=answer.retrieval_s, answer_s=answer.answer_s,
         prompt_version=answer.prompt_version, log_probability=answer.log_probability,
         passage_id=answer.passage_id, start=answer.start, end=answer.end,
