@@ -24,8 +24,15 @@
     if (box && form()) window.errata.showDifference(box, form().dataset.answer, form().elements.text.value);
   }
 
+  // What was wrong with the words that were sent says nothing of the words that stand there now.
+  function dropError() {
+    $("#verdict-error")?.remove();
+    $("#text")?.removeAttribute("aria-invalid");
+  }
+
   document.addEventListener("errata:taken", (event) => {
     form().elements.text.value = event.detail;
+    dropError();
     openCorrection();
     keepDraft();
   });
@@ -63,7 +70,10 @@
   });
   document.addEventListener("input", (event) => {
     if (!event.target.closest("[data-verdict]")) return;
-    if (event.target.id === "text") showDifference();
+    if (event.target.id === "text") {
+      showDifference();
+      dropError();
+    }
     keepDraft();
   });
   document.addEventListener("change", (event) => { if (event.target.name === "passage") keepDraft(); });

@@ -79,6 +79,10 @@ def test_an_empty_correction_is_refused_without_saying_that_words_are_back(
     expect(page.locator("#text")).to_be_focused()
     page.wait_for_timeout(300)
     expect(page.locator("#notice")).to_have_text("")
+    page.keyboard.type("N")
+    expect(page.locator("#verdict-error")).to_have_count(0)
+    expect(page.locator("#text")).not_to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#text")).to_be_focused()
 
 
 def test_a_blind_question_is_answered_with_one_button(site: Site, context: BrowserContext, project: Project) -> None:
