@@ -1,14 +1,16 @@
 """The corpus pages as a browser without JavaScript uses them."""
 
+import html
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from webapp.corpus import index
 from webapp.db import write
@@ -24,8 +26,8 @@ def send(client: FlaskClient, project: Project, content: bytes, name: str, kind:
     return client.post(f"/p/{project.id}/corpus/import", data=data, content_type="multipart/form-data")
 
 
-def run_newest() -> Job:
-    job = db.session.scalar(select(Job).where(Job.kind == "import").order_by(Job.id.desc()))
+def run_newest(kind: str = "import") -> Job:
+    job = db.session.scalar(select(Job).where(Job.kind == kind).order_by(Job.id.desc()))
     assert job is not None
     assert run_here(job.id)
     return db.session.get_one(Job, job.id, populate_existing=True)
@@ -162,17 +164,46 @@ def test_documents_are_searched_shown_and_deleted(client: FlaskClient, project: 
     assert index.is_out_of_date(project)
 
 
-def test_an_index_that_is_out_of_date_has_a_button(client: FlaskClient, project: Project):
+def test_an_index_that_was_never_made_has_a_button(client: FlaskClient, project: Project):
     send(client, project, b"Kavo opens at nine.", "kavo.txt")
     run_newest()
     with write() as rows:
         for job in rows.scalars(select(Job).where(Job.kind == "index")):
             rows.delete(job)
-    assert "The index is out of date" in client.get(f"/p/{project.id}/corpus").text
+    page = client.get(f"/p/{project.id}/corpus").text
+    assert "The index is not built yet." in page
+    assert "out of date" not in page
     for _ in range(2):
         assert client.post(f"/p/{project.id}/corpus/index").status_code == 303
     assert db.session.scalar(select(func.count()).where(Job.kind == "index")) == 1
     assert "waiting for the worker" in client.get(f"/p/{project.id}/corpus").text
+
+
+def test_a_failed_index_says_why_until_one_succeeds(client: FlaskClient, project: Project, tmp_path: Path):
+    base = tmp_path / "base"
+    with write() as rows:
+        rows.get_one(Project, project.id).base = str(base)
+    send(client, project, b"Kavo opens at nine.", "kavo.txt")
+    run_newest()
+    failed = run_newest("index")
+    assert failed.state == "failed"
+    assert failed.error
+    page = html.unescape(client.get(f"/p/{project.id}/corpus").text)
+    assert f"The last try failed: {failed.error}" in page
+    assert "The index is not built yet." in page
+    base.mkdir()
+    (base / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    (base / "model.safetensors").write_bytes(b"weights")
+    client.post(f"/p/{project.id}/corpus/index")
+    assert "The last try failed" not in client.get(f"/p/{project.id}/corpus").text  # it is tried again
+    assert run_newest("index").state == "succeeded"
+    send(client, project, b"Red Tido serves lunch.", "tido.txt")
+    run_newest()
+    with write() as rows:
+        rows.execute(delete(Job).where(Job.kind == "index", Job.state == "queued"))
+    page = client.get(f"/p/{project.id}/corpus").text
+    assert "The last try failed" not in page
+    assert "The index is out of date" in page
 
 
 def test_the_fragments_are_parts_of_the_page(client: FlaskClient, project: Project):

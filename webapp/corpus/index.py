@@ -59,12 +59,13 @@ class IndexResult:
 
 @dataclass(frozen=True)
 class IndexState:
-    """What the pages say about the index."""
+    """What the pages say about the index. ``failed`` is the last job that ended, where it failed."""
 
     documents: int
     index: CorpusIndex | None
     release: Release | None
     job: Job | None
+    failed: Job | None
     is_out_of_date: bool
 
 
@@ -98,8 +99,12 @@ def index_state(project: Project) -> IndexState:
     active = select(Job).where(
         Job.lock == reindexing.lock_name(project.id), Job.state.in_(("queued", "leased", "running"))
     )
+    ended = select(Job).where(Job.project_id == project.id, Job.kind == "index", Job.state.in_(("succeeded", "failed")))
+    last = db.session.scalar(ended.order_by(Job.id.desc()).limit(1))
+    failed = last if last is not None and last.state == "failed" else None
     extent = _extent(project)
-    return IndexState(extent[0], index, champion, db.session.scalar(active), is_out_of_date(project, extent=extent))
+    is_old = is_out_of_date(project, extent=extent)
+    return IndexState(extent[0], index, champion, db.session.scalar(active), failed, is_old)
 
 
 def is_out_of_date(project: Project, *, extent: tuple[int, int] | None = None) -> bool:
