@@ -164,6 +164,8 @@ def test_the_page_writes_an_export_that_downloads_as_an_attachment_in_a_sandbox(
     assert run_here(job.id)
     page = client.get(address).text
     assert "labels this format cannot hold, and why" in page
+    total = len(labelled.current)
+    assert f"Wrote {total - 2} of {total}" in client.get(f"/jobs/{job.id}").text
     with client.get(f"{address}/{job.id}/labels") as answer:
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["Content-Security-Policy"].startswith("sandbox")

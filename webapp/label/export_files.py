@@ -40,7 +40,9 @@ def export_to(path: Path, project: Project, format_name: str, *, filters: Filter
     side.unlink(missing_ok=True)
     if dropped:
         _write_whole(side, (json.dumps(row, ensure_ascii=False) + "\n" for row in dropped))
-    return Exported(format_name, total - len(dropped), dropped, sha256)
+    rows = total - len(dropped)
+    report(1.0, f"Wrote {rows} of {total}")
+    return Exported(format_name, rows, dropped, sha256)
 
 
 def _watched(chunks: Iterable[str], total: int, report: Report) -> Iterator[str]:
