@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from serving_kit import DOCUMENTS, add_candidate, build_served, flip_bit
+from sqlalchemy import select
 
 from webapp import cli
 from webapp.cli import COMMANDS
@@ -16,6 +17,7 @@ from webapp.cli.common import opened
 from webapp.db import write
 from webapp.heartbeat import beat
 from webapp.home import absolute
+from webapp.models import Question, db
 from webapp.projects.service import project_by_name
 from webapp.releases.service import champion_of
 from webapp.settings import Settings
@@ -231,6 +233,29 @@ def test_an_import_names_the_gold_answers_that_are_not_in_their_context(shell: S
     row["question"] = "Who sings?"
     path.write_text(json.dumps(row), encoding="utf-8")
     assert [one["line"] for one in shell.json("import", "Food", str(path), "--kind", "gold")["warnings"]] == [1]
+
+
+def test_a_refused_import_names_the_missing_columns_alone_and_takes_them(shell: Shell, tmp_path: Path) -> None:
+    shell.json("project", "create", "Food")
+    path = tmp_path / "gold.csv"
+    path.write_text("question,antwort,context\nWho cooks?,Ada,Ada cooks.\n", encoding="utf-8")
+    told = shell.refusal("import", "Food", str(path), "--kind", "gold", code=2)
+    assert (
+        "No column is named like answers; say which one holds it, on the command line by --map answers=antwort" in told
+    )
+    told = shell.refusal("import", "Food", str(path), "--kind", "labels", code=2)
+    assert "No column is named like verdict or person; say which one holds each" in told
+    assert "--map verdict=COLUMN --map person=COLUMN (the file has: question, antwort, context)" in told
+    told = shell.refusal("import", "Food", str(path), "--kind", "gold", "--map", "title=antwort", code=2)
+    assert "No column is named like answers" in told
+    done = shell.json("import", "Food", str(path), "--kind", "gold", "--map", "answers=antwort")
+    assert (done["added"], done["warnings"]) == (1, [])
+    with opened(Settings(home=shell.home)):
+        (question,) = db.session.scalars(select(Question))
+        assert question.text == "Who cooks?"
+        assert question.gold is not None
+        assert question.gold["answers"] == [{"text": "Ada", "start": None}]
+        assert question.gold["context"] == "Ada cooks."
 
 
 def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Path) -> None:

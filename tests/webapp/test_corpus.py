@@ -128,7 +128,9 @@ def test_columns_with_other_names_can_be_mapped(tmp_path: Path, project: Project
     assert db.session.scalar(select(Document.external_id)) == "1"
     with pytest.raises(Invalid, match="have no field 'body'"):
         import_file(path, project, columns={"body": "words"})
-    with pytest.raises(Invalid, match="which column holds the text"):
+    with pytest.raises(
+        Invalid, match="No column is named like text; say which one holds it, on the command line by --map text=words"
+    ):
         import_file(path, project, columns={"id": "code"})
     with pytest.raises(Invalid, match="no column 'missing'"):
         import_file(path, project, columns={"text": "missing"})

@@ -108,6 +108,17 @@ def test_the_name_of_an_upload_is_never_a_path(client: FlaskClient, project: Pro
     assert db.session.scalar(select(Document.title)) == "evil"
 
 
+def test_the_form_asks_for_what_is_missing_and_guesses_nothing_that_was_left_out(client: FlaskClient, project: Project):
+    response = send(client, project, b"question,antwort,context\nWho cooks?,Ada,Ada cooks.\n", "gold.csv", kind="gold")
+    assert "do not say which one holds the answers." in client.get(response.location).text
+    chosen = client.post(response.location, data={"question": "question", "answers": "antwort", "context": ""})
+    assert chosen.status_code == 303
+    assert run_newest().state == "succeeded"
+    gold = db.session.scalar(select(Question.gold))
+    assert gold is not None
+    assert gold["context"] == ""
+
+
 def test_an_upload_of_another_project_cannot_be_mapped(client: FlaskClient, project: Project, app: Flask):
     from webapp.projects.service import create_project
 

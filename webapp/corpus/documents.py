@@ -12,7 +12,7 @@ from retriever.readers import DOCUMENT_FIELDS
 from retriever.types import Document as Text
 from retriever.types import Rejected
 from webapp.audit import record
-from webapp.corpus.importing import MAPPED_FORMATS, Source, Stored
+from webapp.corpus.importing import MAPPED_FORMATS, Source, Stored, full_columns
 from webapp.errors import NotFound
 from webapp.models import Document, Passage, Project, db, now
 
@@ -38,7 +38,8 @@ def read(source: Source) -> Iterator[Text | Rejected]:
     """The documents of a file; a page of prose without a title is called like its file."""
     from retriever.readers import read_documents
 
-    for found in read_documents(source.path, format=source.format, columns=source.columns):
+    columns = full_columns(source, fields=FIELDS, required=REQUIRED) if source.columns else None
+    for found in read_documents(source.path, format=source.format, columns=columns):
         if isinstance(found, Rejected):
             yield found
         elif len(found.text) > MAX_CHARACTERS:

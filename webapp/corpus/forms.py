@@ -20,15 +20,17 @@ def clean_ids(values: list[str]) -> list[int]:
 
 
 def clean_mapping(form: Mapping[str, str], upload: Upload) -> dict[str, str]:
-    """Field -> column, for the fields a column was chosen for. Raises :class:`Invalid` with a sentence per field."""
+    """Field -> column, "" for those that none was chosen for. Raises :class:`Invalid` with a sentence per field."""
     columns = sniff_file(upload.source(), kind=upload.kind)
     names = columns.names if columns is not None else ()
     importer = load_kind(upload.kind)
-    chosen = {field: form[field] for field in importer.FIELDS if form.get(field)}
-    errors = {field: f"The file has no column {column!r}." for field, column in chosen.items() if column not in names}
-    errors |= {
-        field: f"Choose the column that holds the {field}." for field in importer.REQUIRED if field not in chosen
+    chosen = {field: form.get(field, "") for field in importer.FIELDS}
+    errors = {
+        field: f"The file has no column {column!r}."
+        for field, column in chosen.items()
+        if column and column not in names
     }
+    errors |= {field: f"Choose the column that holds the {field}." for field in importer.REQUIRED if not chosen[field]}
     if errors:
         raise Invalid(" ".join(errors.values()), errors)
     return chosen

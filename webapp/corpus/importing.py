@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any, Protocol
 
 from sqlalchemy import select
@@ -71,7 +72,10 @@ class ImportResult:
 
 @dataclass(frozen=True)
 class Source:
-    """The file of an import: where it lies, how its people call it, its format and column mapping (None: by its names)."""
+    """The file of an import: where it lies, how its people call it, its format and which column holds which field.
+
+    A field that is not in ``columns`` is found by the names of the file; one that has "" is in no column.
+    """
 
     path: Path
     name: str
@@ -176,9 +180,6 @@ def _check_fields(kind: str, columns: Mapping[str, str]) -> None:
     for name in columns:
         if name not in importer.FIELDS:
             raise Invalid(f"{kind} have no field {name!r}; they have {', '.join(importer.FIELDS)}.")
-    missing = next((name for name in importer.REQUIRED if name not in columns), None)
-    if missing is not None:
-        raise Invalid(f"Say which column holds the {missing}.", {missing: "Choose a column."})
 
 
 def _store_batch(
@@ -209,7 +210,7 @@ def mapped_rows(
     """The rows of a table with the file's columns renamed to ours. Raises :class:`RetrieverError` when a required one is not told."""
     from retriever.readers import read_rows
 
-    columns = source.columns or _guess(source, fields=fields, required=required)
+    columns = full_columns(source, fields=fields, required=required)
     for row in read_rows(source.path, format=source.format):
         if isinstance(row, Row):
             yield Row(row.line, {name: row.values.get(column) for name, column in columns.items()})
@@ -217,13 +218,33 @@ def mapped_rows(
             yield row
 
 
-def _guess(source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tuple[str, ...]) -> Mapping[str, str]:
-    found = sniff(source, fields=fields, required=required)
-    if found.guess is None:
-        held = ", ".join(name[:40] for name in found.names[:20])
-        wanted = " and ".join(required)
-        raise RetrieverError(f"No column is named like a {wanted}; say which one holds it (the file has: {held}).")
-    return found.guess
+def full_columns(
+    source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tuple[str, ...]
+) -> Mapping[str, str]:
+    """Field -> column: those that were told, and the others by the names of the file. Raises :class:`RetrieverError` as above."""
+    told = dict(source.columns or {})
+    names: tuple[str, ...] = ()
+    if any(field not in told for field in fields):
+        found = sniff(source, fields=fields, required=())
+        names = found.names
+        guess = found.guess or {}
+        told = {field: column for field, column in guess.items() if column not in told.values()} | told
+    columns = {field: column for field, column in told.items() if column}
+    missing = [field for field in required if field not in columns]
+    if missing:
+        raise RetrieverError(_missing(missing, names, free=[name for name in names if name not in columns.values()]))
+    return columns
+
+
+def _missing(fields: list[str], names: tuple[str, ...], *, free: list[str]) -> str:
+    """``free``: the columns that hold nothing else; where one is left for one field, it is offered."""
+    held = ", ".join(name[:40] for name in names[:20])
+    column = free[0] if len(fields) == len(free) == 1 and len(free[0]) <= 40 else "COLUMN"
+    options = " ".join(f"--map {quote(f'{field}={column}')}" for field in fields)
+    return (
+        f"No column is named like {' or '.join(fields)}; say which one holds {'it' if len(fields) == 1 else 'each'}, "
+        f"on the command line by {options} (the file has: {held})."
+    )
 
 
 def sniff(source: Source, *, fields: Mapping[str, tuple[str, ...]], required: tuple[str, ...]) -> Columns:

@@ -109,10 +109,12 @@ def _mapping_page(project: Project, saved: uploads.Upload, *, errors: dict[str, 
     if columns is None:
         raise NotFound("This file has no columns to choose from; upload it again.")
     importer = load_kind(saved.kind)
-    chosen = request.form if request.method == "POST" else guess_all(columns, kind=saved.kind)
+    guess = guess_all(columns, kind=saved.kind)
+    chosen = request.form if request.method == "POST" else guess
+    missing = [field for field in importer.REQUIRED if field not in guess]
     return render(
         "corpus/mapping.html", project=project, upload=saved, columns=columns, fields=importer.FIELDS, required=importer.REQUIRED,
-        chosen=chosen, errors=errors or {}, help=FIELD_HELP,
+        missing=missing, chosen=chosen, errors=errors or {}, help=FIELD_HELP,
     )  # fmt: skip
 
 
