@@ -238,6 +238,22 @@ def test_what_the_gate_promoted_and_a_person_rolled_back_says_both(
     assert "Cy rolled back to it" in shown(client, served, "")
 
 
+def test_names_and_reasons_are_printed_as_they_are(client: FlaskClient, served: Project):
+    with write() as session:
+        admin = create_person(session, "admin", role="engineer")
+    put(served, add_iteration(served, 1, "hold"), admin, "iPods are known now.")
+    assert "admin put it into service as release 2, because: “iPods" in shown(client, served, "iterations/1")
+    by_hand.roll_back(served, person=admin, reason="eBay is not.")
+    page = shown(client, served, "iterations/1")
+    assert re.search(r"UTC admin rolled back to release 1, because: “eBay is not.”", page)
+    page = shown(client, served, "releases").split("All releases")[0]
+    assert " admin eBay is not. " in page
+    assert "iPods are known now." in page
+    give_another_index(served, release_or_404(served, 1))
+    assert "Same model, new index" in shown(client, served, "releases").split("All releases")[0]
+    assert re.search(r"[.] admin rolled back to it", shown(client, served, ""))
+
+
 def test_an_index_update_between_two_promotions_hides_nobodys_decision(
     client: FlaskClient, served: Project, person: Person
 ):
