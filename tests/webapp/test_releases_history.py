@@ -254,6 +254,16 @@ def test_names_and_reasons_are_printed_as_they_are(client: FlaskClient, served: 
     assert re.search(r"[.] admin rolled back to it", shown(client, served, ""))
 
 
+def test_on_a_phone_the_figures_before_and_after_stack_and_keep_their_interval(client: FlaskClient, served: Project):
+    add_iteration(served, 1, "hold")
+    page = client.get(f"/p/{served.id}/iterations/1").text
+    table = page[page.index('aria-label="Metrics before and after"') :].split("</table>")[0]
+    assert '<table class="stacked two">' in table
+    assert "extra" not in table
+    assert re.search(r'data-name="95 % interval">[+-]\d+\.\d to [+-]\d+\.\d<', table)
+    assert 'data-name="Release 2"' in table
+
+
 def test_an_index_update_between_two_promotions_hides_nobodys_decision(
     client: FlaskClient, served: Project, person: Person
 ):
