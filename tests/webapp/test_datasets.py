@@ -310,6 +310,24 @@ def test_the_page_shows_one_split_of_one_kind(client: FlaskClient, labelled: Lab
     assert "No label gives such a row." in client.get(address + ("test" if split != "test" else "train")).text
 
 
+def test_rows_that_are_never_learned_from_do_not_say_that_they_are(client: FlaskClient, labelled: Labelled):
+    address = f"/p/{labelled.project.id}/dataset?split="
+    for split in ("validation", "test"):
+        text = next(text for text in (f"How many seats on day {i}?" for i in range(60)) if split_of(text) == split)
+        question = make_question(labelled.project, text, labelled.release, (labelled.luna, labelled.sol))
+        decide(question, labelled.person, "unanswerable")
+    for split in ("train", "validation", "test"):
+        page = client.get(address + split).text
+        assert "<article" in page
+        assert ("a model trains on</summary>" in page) == (split == "train")
+        assert ("no model trains on it</summary>" in page) == (split != "train")
+    for kind, words in (("negative", "learns to say so"), ("reject", "pushed away"), ("preference", "likelier")):
+        for split in ("validation", "test"):
+            assert words not in client.get(f"{address}{split}&kind={kind}").text
+        assert words in client.get(f"{address}train&kind={kind}").text
+    assert "From those of the training split the model learns to say so." in client.get(f"{address}&kind=negative").text
+
+
 def add_gold(labelled: Labelled, texts: list[str], **changes: object) -> list[Question]:
     gold = {"answers": [{"text": "blue", "start": 0}], "is_impossible": False, "context": "blue sky", **changes}
     known = db.session.query(Question).count()

@@ -21,10 +21,15 @@ KINDS = {
 }  # fmt: skip
 EXPLANATIONS = {
     "negative": "The question with a passage that does not answer it.",
-    "preference": "What a person wrote, and what the model had said instead: one is to become likelier than the other.",
-    "reject": "An answer that was called wrong without a right one: the model is pushed away from it, gently.",
-    "passed_over": "The question with a passage that was shown beside the right one and does not hold the answer: the model learns that this passage does not answer it.",
+    "preference": "What a person wrote, and what the model had said instead.",
+    "reject": "An answer that was called wrong without a right one.",
+    "passed_over": "The question with a passage that was shown beside the right one and does not hold the answer.",
     "triple": "A question, the passage that answers it, and passages that were shown or rejected and do not.",
+}
+TAUGHT = {  # of the rows of the training split
+    "preference": "In training one is to become likelier than the other.",
+    "reject": "In training the model is pushed away from it, gently.",
+    "passed_over": "The model learns that this passage does not answer it.",
 }
 JUDGED = {
     "validation": "Nothing here is learned: validation chooses the threshold and which state of the training is kept.",
@@ -44,7 +49,7 @@ def show(project_id: int) -> ResponseReturnValue:
     kinds = {key: title for key, title in KINDS.items() if settings.passed_over or key != "passed_over"}
     return render(
         "datasets/show.html", "dataset", project=project, preview=shown, kind=kind, kinds=kinds, split=split, splits=SPLITS,
-        explanations=EXPLANATIONS, settings=settings,
+        explanations=EXPLANATIONS, taught=TAUGHT, settings=settings,
         datasets=service.list_datasets(project.id), judged=JUDGED.get(split, ""), at_most=EVALUATION_AT_MOST,
     )  # fmt: skip
 
