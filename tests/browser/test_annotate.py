@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.annotating import DOGS, day, open_annotate, saved, stand_between
 from tests.browser.conftest import Site
@@ -163,6 +163,39 @@ def test_an_answer_that_comes_while_one_types_is_offered_and_takes_nothing_away(
     expect(page.get_by_text("All done for now").first).to_be_visible()
     label = labels_of(project)[0]
     assert (label.verdict, label.text, label.answer_id) == ("correct", "No dogs there.", answer)
+
+
+def test_a_decision_goes_before_asking_whether_the_answer_has_come(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    release, passages = add_release(project), add_passages(project, PATIO)
+    first, second = (add_question(project, text) for text in ("Are dogs allowed?", "Who cooks?"))
+    page = open_annotate(site, context, project)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/answer", hold)
+    with page.expect_request("**/answer"):
+        pass
+    with page.expect_event("requestfailed", lambda request: request.url.endswith(f"/{first}/answer")):
+        page.keyboard.press("s")
+    expect(page.locator("h1.question")).to_have_text("Who cooks?")
+    assert saved(project) == ["skip"]
+    # An answer whose page has gone on meanwhile brings nothing back.
+    with page.expect_request(f"**/{second}/answer"):
+        pass
+    while f"/{second}/" not in held[-1].request.url:
+        page.wait_for_timeout(20)
+    late = held[-1]
+    page.keyboard.press("u")
+    expect(page.locator("h1.question")).to_have_text("Are dogs allowed?")
+    add_answer(second, release, "A chef.", passages)
+    with page.expect_response(f"**/{second}/answer"):
+        late.continue_()
+    page.wait_for_timeout(300)
+    expect(page.locator("h1.question")).to_have_text("Are dogs allowed?")
 
 
 def test_keys_are_letters_while_one_types(site: Site, context: BrowserContext, project: Project) -> None:
