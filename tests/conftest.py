@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
+from sqlalchemy import event
 
 from webapp import create_app, create_base
 from webapp.db import write
@@ -133,3 +134,16 @@ def person(app: Flask) -> Person:
     """An engineer named Cy who is not signed in anywhere."""
     with write() as rows:
         return people.create_person(rows, "Cy", role="engineer")
+
+
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """What the database was asked, as it goes."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(db.engine, "before_cursor_execute", note)

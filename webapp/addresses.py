@@ -12,8 +12,12 @@ def chosen(name: str, known: Collection[str]) -> str:
     left it out would look filtered."""
     value = request.args.get(name, "")
     if value and value not in known:
-        given = value if len(value) <= 40 else value[:40] + "…"
         raise Invalid(
-            f"The address says {name}={given}; expected one of {', '.join(one for one in known if one)}, or none."
+            f"The address says {name}={shortened(value)}; expected one of {', '.join(one for one in known if one)}, or none."
         )
     return value
+
+
+def shortened(value: str) -> str:
+    """What came, as a sentence of an error repeats it."""
+    return value if len(value) <= 40 else value[:40] + "…"

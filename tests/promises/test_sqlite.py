@@ -24,18 +24,6 @@ def pragma(name: str) -> object:
     return db.session.scalar(text(f"PRAGMA {name}"))
 
 
-@pytest.fixture
-def statements(app: Flask) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(db.engine, "before_cursor_execute", note)
-
-
 def test_every_connection_is_durable(app: Flask) -> None:
     assert pragma("journal_mode") == "wal"
     assert pragma("synchronous") == 2

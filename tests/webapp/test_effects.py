@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from tests.conftest import sign_in_as
 from tests.webapp.evaluated import add_effect, add_row, make_iteration, promote_row, use_label
@@ -155,17 +155,14 @@ def test_two_iterations_on_one_dataset_each_say_what_they_learned_from(client: F
 
 
 def test_the_list_counts_no_label_and_tells_the_rows_where_nothing_was_written_down(
-    client: FlaskClient, labelled: Labelled
+    client: FlaskClient, labelled: Labelled, statements: list[str]
 ):
     _, dataset = make_iteration(labelled.project, 1)
     use_label(dataset, labelled.by_verdict["correct"], "train", "correct")
-    asked = list[str]()
-    listener = lambda *args: asked.append(args[2])  # noqa: E731
-    event.listen(db.engine, "before_cursor_execute", listener)
-    page = client.get(f"/p/{labelled.project.id}/iterations").text
-    event.remove(db.engine, "before_cursor_execute", listener)
-    assert ">1 row<" in page
-    assert not [one for one in asked if "dataset_label.split" in one]
+    statements.clear()
+    assert ">1 row<" in client.get(f"/p/{labelled.project.id}/iterations").text
+    assert statements
+    assert not [one for one in statements if "dataset_label.split" in one]
 
 
 def test_freezing_writes_down_how_many_labels_the_iteration_was_given(

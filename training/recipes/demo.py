@@ -23,6 +23,7 @@ SEED = 2026
 RESTAURANTS, DOCUMENTS, QUEUE, GOLD = 16, 160, 280, 300
 JUDGING = ("validation", "test")  # gold answers are never learned from: one that fell into training could judge nothing
 IMPOSSIBLE = 0.3  # of the gold questions: fewer could not tell whether a model refuses as it should
+OWN = frozenset(family.key for family in RESTAURANT.families)  # what a restaurant can be asked
 _TITLES = (
     "An evening at {n}",
     "{n}: our visit",
@@ -106,8 +107,7 @@ def _question(random: Random, place: Place | str, family: Family) -> str:
 def _foreign(random: Random, places: list[Place]) -> tuple[Place, Family]:
     """What no document tells: a fact only other sorts of place have, or any fact of a restaurant that is not in the corpus."""
     if random.random() < 0.5:
-        own = {family.key for family in RESTAURANT.families}
-        families = [f for domain in PLACES for f in domain.families if f.key not in own]
+        families = [f for domain in PLACES for f in domain.families if f.key not in OWN]
         return random.choice(places), random.choice(families)
     return make_place(random, "demo", RESTAURANT), random.choice(RESTAURANT.families)
 
@@ -170,11 +170,10 @@ def untold(random: Random, places: list[Place], told: Told, *, taken: set[str], 
     """Questions beside ``taken`` that no document answers, each with a document that a search might find."""
     rows: dict[str, Row] = {}
     names = {place.name for place in places}
-    own = {family.key for family in RESTAURANT.families}
     while len(rows) < count:
         place, family = _foreign(random, places)
         question = _question(random, place, family)
-        is_told = place.name in names and family.key in own  # a new place may be called like one of these
+        is_told = place.name in names and family.key in OWN  # a new place may be called like one of these
         if not is_told and question.casefold() not in taken:
             row = {
                 "question": question,

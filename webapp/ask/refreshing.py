@@ -18,7 +18,6 @@ from webapp.ask.ahead import answer_batch, champion_of_now
 from webapp.db import write
 from webapp.errors import Busy, DiskFailed
 from webapp.jobs.context import JobContext
-from webapp.jobs.registry import LONG_KINDS
 from webapp.jobs.service import enqueue
 from webapp.models import ACTIVE_JOB_STATES, Answer, Job, Label, Project, Question, db, now
 from webapp.releases.serving import LoadedRelease, describe, load_release
@@ -68,7 +67,7 @@ def refresh(context: JobContext) -> dict[str, Any]:
     while True:
         if work.look():
             quiet_since = time.monotonic()
-        is_over = time.monotonic() - quiet_since >= STAYS_S or _is_awaited(context)
+        is_over = time.monotonic() - quiet_since >= STAYS_S or context.is_awaited()
         if is_over and _let_go(context, work.seen):
             return {"answered": work.answered, "release": work.release.files.number if work.release else None}
         if not is_over:
@@ -157,12 +156,6 @@ def _taught(project_id: int) -> list[Any]:
 
 def _newest(session: Session, project_id: int) -> int:
     return session.scalar(select(func.max(Label.id)).where(Label.project_id == project_id)) or 0
-
-
-def _is_awaited(context: JobContext) -> bool:
-    """Whether other work than training waits for the worker."""
-    waiting = select(Job.id).where(Job.state == "queued", Job.kind.not_in(LONG_KINDS), Job.id != context.job_id)
-    return db.session.scalar(waiting.limit(1)) is not None
 
 
 def _let_go(context: JobContext, seen: int) -> bool:

@@ -66,7 +66,7 @@ def freeze(project: Project, *, seed: int = 0, guard: Callable[[Session], None] 
 
 
 def _rows(project: Project, built: Built) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
-    gold = gold_rows(project)
+    gold = _gold_rows(project)
     evaluation = {
         "validation": _merge(gold["validation"], built.validation, EVALUATION_AT_MOST["validation"]),
         "test": _merge(gold["test"], built.test, EVALUATION_AT_MOST["test"]),
@@ -97,7 +97,7 @@ def _merge(gold: Sequence[Evaluation], labelled: Sequence[Evaluation], at_most: 
     return [*merged, *golden.values()][:at_most]
 
 
-def gold_rows(project: Project) -> dict[str, list[Evaluation]]:
+def _gold_rows(project: Project) -> dict[str, list[Evaluation]]:
     """Imported questions with known answers that fall into validation or test; asked about their own context, if they have one."""
     statement = select(Question.id, Question.text, Question.gold, Question.answer_id).where(
         Question.project_id == project.id, Question.gold.is_not(None)

@@ -64,10 +64,16 @@ class JobContext:
         same worker would do."""
         if not self.has_worker:
             return
-        urgent = (Job.state == "queued", Job.kind.not_in(LONG_KINDS), Job.priority < self.priority)
         db.session.rollback()
-        if db.session.scalar(select(Job.id).where(*urgent).limit(1)) is not None:
+        if self.is_awaited(Job.priority < self.priority):
             raise StepAside
+
+    def is_awaited(self, *conditions: Any) -> bool:
+        """Whether other work than training waits for the worker."""
+        waiting = select(Job.id).where(
+            Job.state == "queued", Job.kind.not_in(LONG_KINDS), Job.id != self.job_id, *conditions
+        )
+        return db.session.scalar(waiting.limit(1)) is not None
 
     def guard(self, session: Session) -> None:
         """Inside :func:`webapp.db.write`, before the rows that publish the result: refuse when the lease is lost."""

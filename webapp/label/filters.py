@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webapp.addresses import shortened
 from webapp.errors import Invalid
 from webapp.label.browse import Filters
 from webapp.label.submission import DECISIONS
@@ -43,7 +44,7 @@ def _value(args: Mapping[str, str], name: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    return f"“{value if len(value) <= 40 else value[:40] + '…'}”"
+    return f"“{shortened(value)}”"
 
 
 def _decision(value: str) -> str:
