@@ -362,6 +362,18 @@ def test_what_stepped_aside_costs_no_attempt_and_can_be_cancelled(app: Flask, tm
     assert state(slow) == "cancelled"
 
 
+def test_nothing_steps_aside_for_work_that_is_no_more_urgent(app: Flask, tmp_path: Path) -> None:
+    payload = {"file": str(tmp_path / "steps"), "go": str(tmp_path / "go")}
+    with write() as session:
+        slow = service.enqueue(session, "yielding", project_id=None, payload=payload, priority=20).id
+        service.enqueue(session, "count", project_id=None, payload={}, priority=20)
+    with write() as session:
+        token = str(service.claim(session, job_id=slow).lease_token)
+    threading.Timer(0.3, (tmp_path / "go").touch).start()
+    assert execute(slow, token, has_worker=True)
+    assert state(slow) == "succeeded"
+
+
 def test_the_command_line_has_nobody_to_step_aside_for(app: Flask, tmp_path: Path) -> None:
     enqueue("count", file=str(tmp_path / "urgent"), steps=1)
     with write() as session:
