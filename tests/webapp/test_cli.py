@@ -75,6 +75,7 @@ def test_a_project_is_created_listed_set_up_and_deleted(shell: Shell) -> None:
     [
         (("project", "create", "Food", "--task", "poetry"), "poetry"),
         (("project", "create", "Food", "--base", "/no/folder"), "hub id"),
+        (("project", "create", "Food", "--base", "readr"), "There is no model 'readr'; did you mean reader?"),
         (("project", "create"), "Missing argument"),
         (("project", "set", "Food", "overlap=2"), "no project named"),
         (("project", "set", "Food", "overlap"), "SETTING=VALUE"),

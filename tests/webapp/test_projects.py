@@ -66,6 +66,10 @@ def test_pages_call_a_task_by_its_title(client: FlaskClient, project: Project) -
         ({"name": "A", "base": "../up"}, "hub id"),
         ({"name": "A", "base": ""}, "hub id"),
         ({"name": "A", "base": "a b"}, "hub id"),
+        ({"name": "A", "base": "gpt2@0123456"}, "hub id"),
+        ({"name": "A", "base": "readr"}, "did you mean reader?"),
+        ({"name": "A", "base": "Starter"}, "did you mean starter?"),
+        ({"name": "A", "embedder": "mini-lm"}, "did you mean minilm?"),
     ],
 )
 def test_what_does_not_fit_is_said_beside_its_field_and_nothing_typed_is_lost(
@@ -78,7 +82,9 @@ def test_what_does_not_fit_is_said_beside_its_field_and_nothing_typed_is_lost(
     assert len(service.list_projects()) == 1
 
 
-@pytest.mark.parametrize("base", ["starter", "reader", "gpt2", "google/flan-t5-small"])
+@pytest.mark.parametrize(
+    "base", ["starter", "reader", "distilgpt2", "bert-base-cased", "google/flan-t5-small", "qa/reader"]
+)
 def test_a_base_is_a_shipped_name_or_a_hub_id(app: Flask, base: str) -> None:
     with write() as session:
         assert service.create_project(session, "A", base=base).base == base

@@ -1,14 +1,14 @@
 """Projects: one task, one corpus, one queue, one line of releases each."""
 
-import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from training.safety import check_model_folder
+from training.safety import HUB_ID, OFFLINE, check_model_folder
 from training.tasks import DEFAULT_TASK, TASKS
 from training.types import TrainingError
 from webapp.audit import record
@@ -31,8 +31,6 @@ from webapp.models import (
 
 # Built once: nearly every request runs it.
 _PROJECT = select(Project).where(Project.id == bindparam("project"), Project.deleted_at.is_(None))
-
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[0-9a-f]{7,40})?")
 
 
 def list_projects() -> list[Project]:
@@ -93,7 +91,18 @@ def _clean_model(model: str, *, field: str, known: tuple[str, ...]) -> str:
             f"{model!r} is no model: expected {names}, an existing folder of safetensors, or a hub id such as distilgpt2.",
             {field: f"Expected {names}, an existing folder, or a hub id."},
         )
+    _refuse_slip(model, field=field, known=known)
     return model
+
+
+def _refuse_slip(model: str, *, field: str, known: tuple[str, ...]) -> None:
+    """A shipped name with a slip in it has the shape of a hub id, and would be missed only when the model is needed."""
+    meant = get_close_matches(model.lower(), known, n=1, cutoff=0.75)
+    if meant and "/" not in model:
+        raise Invalid(
+            f"There is no model {model!r}; did you mean {meant[0]}?",
+            {field: f"There is no such model; did you mean {meant[0]}?"},
+        )
 
 
 def _checked_folder(folder: Path, *, field: str) -> str:
@@ -118,7 +127,7 @@ def create_project(
     project = Project(
         name=_clean_name(session, name),
         task=_clean_task(task),
-        base=_clean_model(base, field="base", known=("starter", "reader")),
+        base=_clean_model(base, field="base", known=OFFLINE),
         embedder=_clean_model(embedder, field="embedder", known=("minilm", "hash")),
         settings={},
     )
