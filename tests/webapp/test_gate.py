@@ -1,9 +1,17 @@
 """The gate: what it promotes, what it holds, and what it says."""
 
+import re
 from collections.abc import Sequence
 
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from tests.webapp.evaluated import make_iteration
+from webapp.db import write
 from webapp.iterations.gate import Evidence, Gate, Latency, Measured, Refused, decide
 from webapp.iterations.watched import Watched
+from webapp.models import Iteration, Project
 
 NAMES = {"f1": "F1", "unanswerable_accuracy": "Unanswerable recognised", "answerable_f1": "F1 on answerable questions"}
 
@@ -171,3 +179,38 @@ def test_a_candidate_compared_with_another_model_than_the_one_in_service_asks():
     assert "Release 4 was put into service after the comparison began" in decision.unless(4).reasons[1]
     held = decide(*BETTER[::-1], metric="f1", names=NAMES, guards={})
     assert held.unless(4) == held
+
+
+NO_BETTER = (measured([1.0] * 20 + [0.0] * 20), measured([1.0] * 20 + [0.0] * 20))
+FOUND = Watched("Right passage among the first five", [0.0] * 30, [1.0] * 15 + [0.0] * 15, kind="retrieval")
+LOST = Watched("F1 on corrected questions", [1.0] * 20, [1.0] * 8 + [0.0] * 12)
+CHANCE = (measured([0.0] * 20), measured([1.0] * 6 + [-1.0] * 5 + [0.0] * 9))
+LIKELY = (measured([0.0] * 100), measured([1.0] + [0.0] * 99))
+ON = "on 40 test questions"
+
+
+@pytest.mark.parametrize(
+    ("gate", "tag", "said"),
+    [
+        (with_evidence(Evidence()), "promoted", f"Yes: F1 rose by 75.0 points {ON}, and nothing else speaks against it, so the gate promoted it."),
+        (with_evidence(Evidence(), LIKELY), "promoted", "Probably: F1 rose by 1.0 points on 100 test questions, and nothing else"),
+        (with_evidence(Evidence(), BETTER[::-1]), "held back", f"No: F1 fell by 75.0 points {ON}, so the gate held it back."),
+        (with_evidence(Evidence(), NO_BETTER), "held back", f"No: F1 stayed the same {ON}, so"),
+        (with_evidence(Evidence(), CHANCE), "held back", "Perhaps: F1 rose by 5.0 points on 20 test questions, which may be chance, so"),
+        (with_evidence(Evidence(refused=Refused(0.1, 0.4, 30, has_gained=False))), "held back", f"Not on the whole: F1 rose by 75.0 points {ON}, but it lost too much elsewhere, so"),
+        (with_evidence(Evidence([LOST])), "a person decides", f"In part: F1 rose by 75.0 points {ON}, but not everything speaks for it, so the gate left it to a person."),
+        (with_evidence(Evidence([FOUND]), NO_BETTER), "a person decides", "In part: the right passage is found more often, but F1 stayed the same"),
+        (with_evidence(Evidence()).unless(4), "a person decides", "In part: F1 rose by 75.0 points"),
+        (gate(measured([]), measured([])), "held back", "Nobody can tell: there is no test question to compare them on, so the gate held it back."),
+        (gate(measured([]), measured([])).after_practice(), "a person decides", "Nobody can tell: there is no test question to compare them on, so the gate left it"),
+    ],
+)  # fmt: skip
+def test_the_iterations_page_begins_with_the_answer_to_the_gates_question(
+    client: FlaskClient, project: Project, gate: Gate, tag: str, said: str
+):
+    iteration, _ = make_iteration(project, 1)
+    with write() as session:
+        session.execute(update(Iteration).where(Iteration.id == iteration).values(gate=gate.to_json()))
+    page = client.get(f"/p/{project.id}/iterations/1").text
+    card = " ".join(re.sub(r"<[^>]+>", " ", page[page.index(">Gate<") + 1 :]).split())
+    assert card.startswith(f"Gate is it better than the model in service? {tag} {said}")

@@ -201,7 +201,7 @@ def shown(client: FlaskClient, project: Project, path: str) -> str:
 def test_what_the_gate_held_and_a_person_promoted_says_both(client: FlaskClient, served: Project, person: Person):
     put(served, add_iteration(served, 1, "hold"), person, "It <refuses> less.")
     page = shown(client, served, "iterations/1")
-    assert "held back Its model is in service now." in page
+    assert "so the gate held it back. Its model is in service now." in page
     assert "The gate held it back." in page
     assert "Cy put it into service as release 2, because: “It &lt;refuses&gt; less.”" in page
     assert re.search(

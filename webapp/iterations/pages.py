@@ -13,6 +13,7 @@ from webapp.iterations import progress, service
 from webapp.iterations.afterwards import Event, by_hand, events_of
 from webapp.iterations.blame import BLAMES
 from webapp.iterations.compare import RETRIEVAL, RETRIEVAL_MEANINGS
+from webapp.iterations.conclusion import conclude
 from webapp.iterations.labels_used import LabelsUsed, labels_used, written_down
 from webapp.jobs.service import is_active
 from webapp.label.blind import hidden_from
@@ -77,6 +78,7 @@ class View:
     candidate: Release | None
     champion: Release | None  # compared with
     is_in_service: bool
+    conclusion: str  # whether it is better, in one sentence; "" before the gate has spoken
     metrics: tuple[Metric, ...]
     primary: str
     tallies: dict[str, int]
@@ -135,12 +137,13 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_i
     page = min(max(chosen.page, 1), pages)
     active = is_active(iteration.job)
     folder = home.absolute(iteration.path)
+    primary = task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC)
     drawn = {curve["key"] for curve in progress.curves(folder, task)}
     return View(
         is_active=active, minutes=_minutes(iteration), candidate=candidate,
         champion=db.session.get(Release, iteration.champion_id) if iteration.champion_id else None,
         is_in_service=bool(candidate and champion and candidate.answerer_sha256 == champion.answerer_sha256),
-        metrics=_metrics(iteration, task), primary=task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC),
+        conclusion=conclude(iteration.gate, primary) if iteration.gate else "", metrics=_metrics(iteration, task), primary=primary,
         tallies={name: sum(row[1] == name for row in judged) for name in ("better", "worse", "same")},
         rows=tuple(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]), hidden=hidden, held_back=len(matching) - len(rows),
         page=page, pages=pages,
