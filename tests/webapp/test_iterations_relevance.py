@@ -24,6 +24,16 @@ def test_the_same_words_in_another_text_are_not_relevant():
     assert relevant_passages([Sought("a", CONTEXT, ("nine",))], [*HALVES, elsewhere]) == {"a": {1}}
 
 
+def test_an_answer_within_a_word_is_not_in_the_passage_and_another_case_is():
+    built = "The house of Bistro Luna was built in 1995 by Marco."
+    menu = "The menu of the house costs 5 euros, and NINE euros with wine."
+    row = Sought("a", f"{built} {menu}", ("5",))
+    passages = [(1, built), (2, menu), (3, "Cafe Sol was built in 1995.")]
+    assert relevant_passages([row], passages) == {"a": {2}}
+    assert relevant_passages([Sought("a", row.context, ("nine",))], passages) == {"a": {2}}
+    assert relevant_passages([Sought("a", "", ("5",))], passages) == {"a": {2}}
+
+
 def test_an_answer_cut_in_two_makes_every_part_of_its_context_relevant():
     assert relevant_passages([Sought("a", CONTEXT, ("morning. The garden",))], HALVES) == {"a": {1, 2}}
 

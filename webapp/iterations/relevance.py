@@ -1,13 +1,15 @@
 """Which passages of the corpus a gold row is answered by, so that retrieval can be measured.
 
-A passage is relevant when it overlaps the row's own context (five words in a row in common) and contains one of its answers; when
-no overlapping passage holds a whole answer (it was split in two), every overlapping one is. A row without a context is answered by
-any passage that contains one of its answers. Unanswerable rows have no relevant passage and do not count.
+A passage is relevant when it overlaps the row's own context (five words in a row in common) and one of its answers stands in it
+as whole words, in any case; when no overlapping passage holds a whole answer (it was split in two), every overlapping one is. A row
+without a context is answered by any passage that holds one of its answers. Unanswerable rows have no relevant passage and do not count.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from training.answerers.rows import find_answer
 
 WORDS_IN_ROW = 5
 
@@ -34,10 +36,10 @@ def relevant_passages(rows: Sequence[Sought], passages: Iterable[tuple[int, str]
         contexts = {context for shingle in _shingles(text) for context in by_shingle.get(shingle, ())}
         for row in [row for context in contexts for row in by_context[context]]:
             overlapping.setdefault(row.id, set()).add(number)
-            if contains_any(text, row.answers):
+            if _holds_any(text, row.answers):
                 holding.setdefault(row.id, set()).add(number)
         for row in without_context:
-            if contains_any(text, row.answers):
+            if _holds_any(text, row.answers):
                 holding.setdefault(row.id, set()).add(number)
     return {**overlapping, **holding}
 
@@ -57,6 +59,5 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[i : i + WORDS_IN_ROW]) for i in range(len(words) - WORDS_IN_ROW + 1)}
 
 
-def contains_any(text: str, answers: Iterable[str]) -> bool:
-    folded = text.casefold()
-    return any(answer.casefold() in folded for answer in answers if answer.strip())
+def _holds_any(text: str, answers: Iterable[str]) -> bool:
+    return any(find_answer(answer, text) is not None for answer in answers if answer.strip())
