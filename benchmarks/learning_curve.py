@@ -156,7 +156,7 @@ def quiet(*_: Any) -> None: ...
 def train_stock(setting: Setting, chosen: Sequence[int], *, seed: int, side: str) -> Any:
     """The stock recipe: ``Trainer`` with its defaults on the model's own loss, no validation, no choice of state."""
     import torch
-    from transformers import Trainer, TrainingArguments
+    from transformers import PrinterCallback, Trainer, TrainingArguments
 
     from benchmarks.train import stock_batch, stock_row
 
@@ -170,7 +170,9 @@ def train_stock(setting: Setting, chosen: Sequence[int], *, seed: int, side: str
             num_train_epochs=setting.options.stock_epochs, learning_rate=setting.options.stock_learning_rate,
             use_cpu=not torch.cuda.is_available(), logging_strategy="no",
         )  # fmt: skip
-        Trainer(answerer.model, arguments, train_dataset=rows, data_collator=stock_batch).train()
+        trainer = Trainer(answerer.model, arguments, train_dataset=rows, data_collator=stock_batch)
+        trainer.remove_callback(PrinterCallback)  # only the last line is printed
+        trainer.train()
     answerer.model.eval()
     return answerer
 

@@ -1,10 +1,15 @@
 """What the learning-curve benchmark makes of its points."""
 
+import json
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from toys import toy_rows
 
+from benchmarks import learning_curve
 from benchmarks.curve_figures import FIGURES, Point, area, compare, interval, labels_needed
 from benchmarks.rounds_file import RoundsFile
 
@@ -51,3 +56,53 @@ def test_a_kept_point_is_found_again_after_the_same_rounds_under_the_same_settin
     assert RoundsFile(path, {"ours": "b"}).find("ours", 1, [32, 64]) is None
     assert RoundsFile(path, {"ours": "a"}).find("ours", 2, [32, 64]) is None
     assert RoundsFile(path, {"ours": "a"}).find("ours", 1, [64]) is None
+
+
+def write_rows(path: Path, count: int, *, seed: int) -> Path:
+    rows = [
+        {
+            "question": question,
+            "context": passage,
+            "is_impossible": not answer,
+            "answers": [{"text": answer, "start": passage.index(answer)}] if answer else [],
+        }
+        for question, passage, answer in toy_rows(count, seed=seed)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def draw(
+    tmp_path: Path, tiny_span: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[], dict[str, Any]]:
+    """The whole benchmark on toy rows and a tiny base, its rounds kept; what it printed."""
+    labels, test = write_rows(tmp_path / "labels.jsonl", 24, seed=2), write_rows(tmp_path / "test.jsonl", 12, seed=3)
+    line = f"--labels {labels} --test {test} --base {tiny_span} --budgets 8 16 --seeds 0 --sides ours stock --epochs 1"
+    line += f" --threads 1 --rounds-file {tmp_path / 'rounds.jsonl'} --json"
+
+    def run() -> dict[str, Any]:
+        monkeypatch.setattr("sys.argv", ["learning_curve.py", *line.split()])
+        learning_curve.main()
+        printed: dict[str, Any] = json.loads(capsys.readouterr().out)  # one line, one object
+        return printed
+
+    return run
+
+
+def test_the_benchmark_prints_one_object_and_the_same_command_again_trains_nothing(
+    draw: Callable[[], dict[str, Any]], tmp_path: Path, tiny_span: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first = draw()
+    assert (first["base"], first["pool"], first["test"]) == (str(tiny_span), 24, 12)
+    assert set(FIGURES) <= set(first["untrained"])
+    for side in ("ours", "stock"):
+        for name in FIGURES:
+            assert [point["labels"] for point in first["curves"][side][name]] == [8, 16]
+            assert 0 <= first["areas"][side][name]["mean"] <= 1
+    assert set(first["against"]) == {"stock"}
+    kept = (tmp_path / "rounds.jsonl").read_text()
+    assert [json.loads(line)["rounds"] for line in kept.split("\n") if line] == [[0], [8], [8, 16], [8], [16]]
+    monkeypatch.setattr(learning_curve, "load", lambda *_: pytest.fail("a kept point was made again"))
+    assert draw() == first
+    assert (tmp_path / "rounds.jsonl").read_text() == kept
