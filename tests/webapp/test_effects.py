@@ -154,13 +154,22 @@ def test_two_iterations_on_one_dataset_each_say_what_they_learned_from(client: F
     assert "iteration 1 (with 12 rows of passages passed over, made when learning), iteration 2 ." in frozen
 
 
-def test_the_list_counts_no_label_and_tells_the_rows_where_nothing_was_written_down(
+def test_the_list_tells_labels_of_every_iteration_and_counts_only_what_was_not_written_down(
     client: FlaskClient, labelled: Labelled, statements: list[str]
 ):
-    _, dataset = make_iteration(labelled.project, 1)
-    use_label(dataset, labelled.by_verdict["correct"], "train", "correct")
+    old, dataset = make_iteration(labelled.project, 1)
+    newer, _ = make_iteration(labelled.project, 2)
+    for name in ("correct", "accept"):
+        use_label(dataset, labelled.by_verdict[name], "train", name)
+    use_label(dataset, labelled.by_verdict["unanswerable"], "test", "negative")
+    set_config(newer, labels={"total": 5, "learned": 5, "judging": 0})
     statements.clear()
-    assert ">1 row<" in client.get(f"/p/{labelled.project.id}/iterations").text
+    page = client.get(f"/p/{labelled.project.id}/iterations").text
+    assert re.findall(r'data-name="To learn from">([^<]*)<', page) == ["5 labels", "2 of 3 labels"]
+    assert len([one for one in statements if "dataset_label.split" in one]) == 1
+    set_config(old, labels={"total": 3, "learned": 2, "judging": 1})
+    statements.clear()
+    assert client.get(f"/p/{labelled.project.id}/iterations").text == page
     assert statements
     assert not [one for one in statements if "dataset_label.split" in one]
 

@@ -33,7 +33,7 @@ class LabelsUsed:
 
 
 def written_down(iteration: Iteration) -> LabelsUsed | None:
-    """What was counted when it froze its dataset, so that a list of iterations counts nothing; None for one from before that."""
+    """What was counted when it froze its dataset, so that a list of iterations counts none of these; None for one from before that."""
     counts = iteration.config.get("labels")
     return LabelsUsed(**counts) if counts else None
 

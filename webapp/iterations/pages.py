@@ -14,7 +14,7 @@ from webapp.iterations.afterwards import Event, by_hand, events_of
 from webapp.iterations.blame import BLAMES
 from webapp.iterations.compare import RETRIEVAL, RETRIEVAL_MEANINGS
 from webapp.iterations.conclusion import conclude
-from webapp.iterations.labels_used import LabelsUsed, labels_used, written_down
+from webapp.iterations.labels_used import LabelsUsed, labels_used
 from webapp.jobs.service import is_active
 from webapp.label.blind import hidden_from
 from webapp.models import EvaluationRow, Iteration, Project, Release, db
@@ -35,13 +35,7 @@ class Line:
     candidate: Release | None
     is_in_service: bool
     by_hand: tuple[Event, ...]  # what people decided last of the candidate
-    labels: LabelsUsed | None  # None for one from before they were counted when it froze its dataset
-
-    @property
-    def label_rows(self) -> int:
-        """The training rows that its dataset's labels gave."""
-        counts = self.iteration.dataset.counts if self.iteration.dataset else {}
-        return int(counts.get("train", 0) - counts.get("rehearsal", 0))
+    labels: LabelsUsed
 
 
 @dataclass(frozen=True)
@@ -119,7 +113,7 @@ def list_lines(project: Project) -> list[Line]:
         Line(
             iteration, iteration.job.state, (iteration.before or {}).get(metric), (iteration.after or {}).get(metric),
             (iteration.gate or {}).get("decision", ""), candidates.get(iteration.id), iteration.id in serving,
-            tuple(by_hand(events.get(iteration.number, []))), written_down(iteration),
+            tuple(by_hand(events.get(iteration.number, []))), labels_used(iteration),
         )
         for iteration in iterations
     ]  # fmt: skip
