@@ -259,6 +259,20 @@ def test_a_refused_import_names_the_missing_columns_alone_and_takes_them(shell: 
         assert question.gold["context"] == "Ada cooks."
 
 
+def test_documents_without_a_column_named_like_a_text_are_refused_with_the_option_that_takes_them(
+    shell: Shell, tmp_path: Path
+) -> None:
+    shell.json("project", "create", "Food")
+    path = tmp_path / "pages.jsonl"
+    path.write_text(json.dumps({"title": "Kavo", "inhalt": "Kavo opens at nine."}), encoding="utf-8")
+    told = shell.refusal("import", "Food", str(path), code=2)
+    assert "No column is named like text; say which one holds it, on the command line by --map text=inhalt" in told
+    assert "(the file has: title, inhalt)" in told
+    assert shell.json("import", "Food", str(path), "--map", "text=inhalt")["added"] == 1
+    path.write_text("not JSON\n", encoding="utf-8")
+    assert "no row that can be read; line 1: " in shell.refusal("import", "Food", str(path), code=2)
+
+
 def test_a_home_with_imported_labels_can_be_backed_up(shell: Shell, tmp_path: Path) -> None:
     """The release that their answers belong to has no model of its own."""
     row = {"question": "When?", "verdict": "correct", "text": "nine", "person": "Ben", "shown_answer": "ten"}

@@ -97,7 +97,7 @@ def test_a_deleted_document_can_be_imported_again(tmp_path: Path, project: Proje
         ("empty.txt", b"", "empty"),
         ("picture.txt", bytes(range(256)) * 8, "binary"),
         ("broken.txt", b"caf\xe9 is not UTF-8 text at all", "UTF-8"),
-        ("table.csv", b"colour,size\nred,3\n", "No column is named like a text"),
+        ("table.csv", b"colour,size\nred,3\n", "on the command line by --map text=COLUMN"),
         ("table.parquet", b"PAR1 this is not a table PAR1", "Parquet"),
         ("notes.docx", b"PK\x03\x04", "cannot be read"),
     ],

@@ -38,7 +38,8 @@ def read(source: Source) -> Iterator[Text | Rejected]:
     """The documents of a file; a page of prose without a title is called like its file."""
     from retriever.readers import read_documents
 
-    columns = full_columns(source, fields=FIELDS, required=REQUIRED) if source.columns else None
+    is_table = source.format in MAPPED_FORMATS or source.columns
+    columns = full_columns(source, fields=FIELDS, required=REQUIRED) if is_table else None
     for found in read_documents(source.path, format=source.format, columns=columns):
         if isinstance(found, Rejected):
             yield found
