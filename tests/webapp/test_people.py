@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from webapp.db import write
 from webapp.errors import Invalid
-from webapp.models import AuditEvent, Person, SignIn, SignInLink, db, now
+from webapp.models import AuditEvent, Person, Project, SignIn, SignInLink, db, now
 from webapp.people import service
 
 
@@ -33,8 +33,21 @@ def test_a_link_signs_in_once(app: Flask) -> None:
     assert first.get("/").status_code == 200
     again = second.post("/sign-in", data={"token": token})
     assert again.status_code == 400
-    assert "used already or has expired" in again.text
+    assert "Sign in to Errata" in again.text
+    assert "This sign-in link was used already or has expired; ask an administrator for a new one" in again.text
     assert second.get("/").status_code == 401
+
+
+def test_a_used_link_leads_whoever_is_signed_in_home(app: Flask, project: Project) -> None:
+    token = make_link("Ben")
+    ben = app.test_client()
+    home = ben.post("/sign-in", data={"token": token}).headers["Location"]
+    again = ben.post("/sign-in", data={"token": token})
+    assert (again.status_code, again.headers["Location"]) == (303, home)
+    assert ben.get(home).headers["Location"] == f"/p/{project.id}/annotate"
+    assert db.session.scalar(select(func.count()).select_from(SignIn)) == 1
+    ben.post("/sign-out")
+    assert ben.post("/sign-in", data={"token": token}).status_code == 400
 
 
 def test_opening_a_link_writes_nothing_and_works_without_javascript(anonymous: FlaskClient) -> None:

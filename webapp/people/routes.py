@@ -17,17 +17,25 @@ bp = Blueprint("people", __name__)
 
 @bp.get("/sign-in")
 def sign_in() -> ResponseReturnValue:
-    return render("people/sign_in.html", token=request.args.get("token", ""), hint=service.HOW_TO_GET_IN)
+    return _sign_in_page(token=request.args.get("token", ""))
+
+
+def _sign_in_page(*, token: str = "", problem: str = "") -> Response:
+    return render("people/sign_in.html", token=token, problem=problem, hint=service.HOW_TO_GET_IN)
 
 
 @bp.post("/sign-in")
 def use_link() -> ResponseReturnValue:
-    with write() as rows:
-        person, secret = service.sign_in(rows, request.form.get("token", ""))
-        record(rows, "person.sign_in", person_id=person.id)
+    inside = redirect_to(url_for("projects.index", enter="yes"))
+    try:
+        with write() as rows:
+            person, secret = service.sign_in(rows, request.form.get("token", ""))
+            record(rows, "person.sign_in", person_id=person.id)
+    except Invalid as error:
+        # Who opens a used link again is mostly who used it, and is signed in still.
+        return inside if service.current_person() is not None else (_sign_in_page(problem=str(error)), 400)
     session.clear()  # a CSRF token handed out before signing in is worth nothing afterwards
-    response = redirect_to(url_for("projects.index", enter="yes"))
-    response.set_cookie(
+    inside.set_cookie(
         service.COOKIE,
         secret,
         max_age=int(service.ABSOLUTE_LIFE.total_seconds()),
@@ -35,7 +43,7 @@ def use_link() -> ResponseReturnValue:
         samesite="Lax",
         secure=request.is_secure or settings().https,
     )
-    return response
+    return inside
 
 
 @bp.post("/sign-out")
