@@ -65,11 +65,11 @@ def create_app(settings: Settings | None = None) -> "Flask":
 
     app = create_base(settings or read_settings(os.environ))
     security.init_app(app)
-    htmx.init_app(app)
     error_pages.init_app(app)
     for name in CAPABILITIES:
         if _has_routes(name):
             app.register_blueprint(importlib.import_module(f"webapp.{name}.routes").bp)
+    htmx.init_app(app)  # after the blueprints: the macros that all pages share take what these offer to templates
     return app
 
 

@@ -187,7 +187,7 @@ def test_an_index_that_was_never_made_has_a_button(client: FlaskClient, project:
     for _ in range(2):
         assert client.post(f"/p/{project.id}/corpus/index").status_code == 303
     assert db.session.scalar(select(func.count()).where(Job.kind == "index")) == 1
-    assert "waiting for the worker" in client.get(f"/p/{project.id}/corpus").text
+    assert "Index: No worker is running: start one with `errata worker`." in client.get(f"/p/{project.id}/corpus").text
 
 
 def test_a_failed_index_says_why_until_one_succeeds(client: FlaskClient, project: Project, tmp_path: Path):

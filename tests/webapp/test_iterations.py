@@ -231,7 +231,7 @@ def test_the_list_starts_one_and_shows_it_live_and_cancels_it(client: FlaskClien
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{address}/1")
     page = client.get(f"{address}/1").text
     assert 'hx-trigger="every 2s"' in page
-    assert "Waiting for the worker" in page
+    assert "No worker is running: start one with `errata worker`." in page
     again = client.post(address)
     assert again.headers["Location"] == f"{address}/1"  # started already: the running one is shown
     assert db.session.query(Iteration).count() == 1

@@ -2,7 +2,9 @@
 
 import contextlib
 import datetime as dt
+import re
 import sqlite3
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -12,7 +14,8 @@ from sqlalchemy import update
 from webapp.db import PRAGMAS, write
 from webapp.jobs import service
 from webapp.jobs.context import context_of
-from webapp.models import Job, Project, db, now
+from webapp.models import Job, Process, Project, db, now
+from webapp.projects.service import create_project
 from webapp.settings import Settings
 
 HTMX = {"HX-Request": "true"}
@@ -36,6 +39,55 @@ def test_an_active_job_asks_again_by_itself_and_can_be_cancelled(client: FlaskCl
     assert "<html" not in fragment
     assert "every 1s" in fragment
     assert f"/jobs/{job.id}/cancel" in fragment
+
+
+def add_job(kind: str, project: Project, *, state: str = "queued", priority: int = 10) -> Job:
+    with write() as session:
+        made = service.enqueue(session, kind, project_id=project.id, payload={}, priority=priority)
+        made.state = state
+    return made
+
+
+def waits(client: FlaskClient, job: Job) -> str:
+    found = re.search(r'<p class="meta">([^<]*)</p>', client.get(f"/jobs/{job.id}", headers=HTMX).text)
+    return unescape(found[1]) if found else ""
+
+
+def test_a_job_that_waits_says_for_which_other_job_or_that_no_worker_is_running(
+    client: FlaskClient, job: Job, project: Project
+) -> None:
+    assert waits(client, job) == "No worker is running: start one with `errata worker`."
+    with write() as session:
+        session.add(Process(name="worker", pid=1))
+        other = create_project(session, "Menus <b>")
+    assert waits(client, job) == "The worker begins it in a moment."
+    add_job("train", other, state="running")  # training has a place of its own
+    add_job("export", project)  # behind it
+    assert waits(client, job) == "The worker begins it in a moment."
+    sooner = add_job("import", other, priority=1)
+    assert waits(client, job) == "An import in Menus <b> goes first."
+    assert waits(client, sooner) == "The worker begins it in a moment."
+    running = add_job("predict", project, state="running", priority=30)
+    assert waits(client, job) == "Preparing answers in this project goes first."
+    assert waits(client, sooner) == f"Preparing answers in {project.name} goes first."
+    assert waits(client, add_job("train", project)) == "An iteration in Menus <b> goes first."
+    assert waits(client, running) == ""
+    set_state(job, message="Starting again: it was killed.", attempt=1)
+    assert waits(client, job).startswith("Starting again: it was killed. · Preparing answers")
+    set_state(job, state="running", message="Embedding", fraction=0.25)
+    assert waits(client, job) == "Embedding · 25 %"
+
+
+def test_the_corpus_page_says_what_an_import_waits_for(client: FlaskClient, project: Project) -> None:
+    with write() as session:
+        session.add(Process(name="worker", pid=1))
+        made = service.enqueue(
+            session, "import", project_id=project.id, payload={"name": "menu.csv", "kind": "documents"}
+        )
+    add_job("export", project, state="running")
+    assert "An export in this project goes first." in client.get(f"/p/{project.id}/corpus").text
+    set_state(made, state="running", message="7 rows read", fraction=0.5)
+    assert ">7 rows read<" in client.get(f"/p/{project.id}/corpus").text
 
 
 TIMES: list[tuple[float, float, int, str]] = [

@@ -5,10 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from webapp.db import write
 from webapp.htmx import is_htmx, redirect_to, render
-from webapp.jobs import service
+from webapp.jobs import service, waiting
 from webapp.people.service import current_person, require
 
 bp = Blueprint("jobs", __name__)
+bp.add_app_template_global(waiting.waits_for)
 
 
 @bp.get("/jobs/<int:job_id>")

@@ -19,6 +19,7 @@ from webapp.health import is_alive
 from webapp.jobs import service
 from webapp.jobs.context import JobContext, LeaseLost, StepAside, context_of
 from webapp.jobs.registry import KINDS
+from webapp.jobs.waiting import waits_for
 from webapp.models import Job, db
 
 HEARTBEAT_S = 5.0
@@ -125,7 +126,7 @@ def wait(job_id: int, *, report: Callable[[float, str], None] | None = None) -> 
         if not service.is_active(job):
             return job
         if report is not None:
-            report(job.fraction, job.message)
+            report(job.fraction, job.message or waits_for(job))
         if not is_alive("worker"):
             with write() as session:
                 service.requeue_stale(session)
