@@ -1,5 +1,7 @@
 """Starting, refusing, triggering and resuming iterations, and their pages."""
 
+import datetime as dt
+import re
 import uuid
 
 import pytest
@@ -261,6 +263,31 @@ def test_the_pages_say_how_many_labels_are_missing(client: FlaskClient, labelled
     assert "Not yet" not in home
     assert f'href="/p/{labelled.project.id}/iterations">Start an iteration' in home
     assert "<button disabled" not in page
+
+
+@pytest.mark.parametrize(
+    ("attempt", "waited_s", "words"),
+    [
+        (1, 5, "12.5 minutes"),
+        (2, 5, "last attempt: 12.5 minutes"),
+        (1, 600, "last attempt: 12.5 minutes"),  # the server may have been stopped meanwhile, which costs no attempt
+    ],
+)
+def test_how_long_a_run_took_says_so_where_only_its_last_attempt_is_known(
+    client: FlaskClient, labelled: Labelled, attempt: int, waited_s: int, words: str
+):
+    label_more(labelled, 8)
+    iteration = begin(labelled.project)
+    assert re.search(r"<h2>About this run</h2>\s*</header>", client.get(address_of(iteration)).text)
+    started = iteration.job.created_at + dt.timedelta(seconds=waited_s)
+    times = {"started_at": started, "finished_at": started + dt.timedelta(minutes=12.5), "attempt": attempt}
+    with write() as session:
+        session.execute(update(Job).where(Job.id == iteration.job_id).values(state="failed", **times))
+    assert f'<h2>About this run</h2><span class="meta">{words}</span>' in client.get(address_of(iteration)).text
+
+
+def address_of(iteration: Iteration) -> str:
+    return f"/p/{iteration.project_id}/iterations/{iteration.number}"
 
 
 def test_a_refusal_is_shown_on_the_page(client: FlaskClient, labelled: Labelled):

@@ -17,7 +17,7 @@ from webapp.iterations.conclusion import conclude
 from webapp.iterations.labels_used import LabelsUsed, labels_used
 from webapp.jobs.service import is_active
 from webapp.label.blind import hidden_from
-from webapp.models import EvaluationRow, Iteration, Project, Release, db
+from webapp.models import EvaluationRow, Iteration, Job, Project, Release, db
 from webapp.releases.service import iterations_in_service
 
 PAGE_SIZE = 25
@@ -68,7 +68,7 @@ class Chosen:
 @dataclass(frozen=True)
 class View:
     is_active: bool
-    minutes: float | None
+    took: str  # how long it ran, or how long its last attempt did; "" before it started
     candidate: Release | None
     champion: Release | None  # compared with
     is_in_service: bool
@@ -134,7 +134,7 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_i
     primary = task.METRICS.get(task.PRIMARY_METRIC, task.PRIMARY_METRIC)
     drawn = {curve["key"] for curve in progress.curves(folder, task)}
     return View(
-        is_active=active, minutes=_minutes(iteration), candidate=candidate,
+        is_active=active, took=_took(iteration.job), candidate=candidate,
         champion=db.session.get(Release, iteration.champion_id) if iteration.champion_id else None,
         is_in_service=bool(candidate and champion and candidate.answerer_sha256 == champion.answerer_sha256),
         conclusion=conclude(iteration.gate, primary) if iteration.gate else "", metrics=_metrics(iteration, task), primary=primary,
@@ -161,12 +161,12 @@ def _count_blames(rows: Sequence[EvaluationRow]) -> tuple[tuple[str, str, int, i
     )
 
 
-def _minutes(iteration: Iteration) -> float | None:
-    job = iteration.job
+def _took(job: Job) -> str:
     if job.started_at is None:
-        return None
+        return ""
     ended = job.finished_at or dt.datetime.now(dt.UTC)
-    return (ended - job.started_at).total_seconds() / 60
+    minutes = f"{(ended - job.started_at).total_seconds() / 60:.1f} minutes"
+    return f"last attempt: {minutes}" if job.may_have_run_before else minutes
 
 
 def _metrics(iteration: Iteration, task: Any) -> tuple[Metric, ...]:

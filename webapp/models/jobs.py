@@ -53,15 +53,20 @@ class Job(db.Model):
     finished_at: Mapped[dt.datetime | None]
 
     @property
+    def may_have_run_before(self) -> bool:
+        """Before it started: after an interruption, even by stopping the server, which takes no attempt."""
+        if self.started_at is None:
+            return False
+        return self.attempt > 1 or (self.started_at - self.created_at).total_seconds() > WAITED_AT_MOST_S
+
+    @property
     def time_left(self) -> str:
         """How much longer it takes if it goes on as it did, in words; "" where that cannot be told: at the beginning, and where part of it
-        may have been done before it started: after an interruption, even by stopping the server, which takes no attempt."""
-        if self.state != "running" or self.started_at is None or self.attempt > 1 or self.fraction < TELLS_FROM:
+        may have been done before it started."""
+        if self.state != "running" or self.started_at is None or self.fraction < TELLS_FROM:
             return ""
-        waited, took = (
-            (a - b).total_seconds() for a, b in ((self.started_at, self.created_at), (now(), self.started_at))
-        )
-        if waited > WAITED_AT_MOST_S or took < TELLS_AFTER_S:
+        took = (now() - self.started_at).total_seconds()
+        if self.may_have_run_before or took < TELLS_AFTER_S:
             return ""
         minutes = math.ceil(took * (1 - self.fraction) / self.fraction / 60)
         return "less than a minute left" if minutes <= 1 else f"about {minutes} minutes left"
