@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import sign_in_as
 from flask import Flask
 from flask.testing import FlaskClient
 from serving_kit import build_served
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from retriever.embedder import HashEmbedder
 from tests.webapp.queue_rows import add_question, decide, form_of, labels_of
@@ -19,6 +20,7 @@ from webapp.db import write
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue
 from webapp.models import AnswerPassage, Passage, Project, Question, db
+from webapp.projects import settings
 from webapp.releases.memory import ProjectMemory
 
 ASKED = "Where can guests of the place leave the car?"
@@ -59,9 +61,30 @@ def test_a_like_question_asked_next_finds_the_passage_that_a_label_named_and_say
     _, right = label_last_as_right(client, project)
     _, page = ask(client, project, LIKE)
     assert ranking(page)[0] == right
-    assert f"lifted by label {labels_of(project)[0].id}" in page
+    label = labels_of(project)[0].id
+    assert f"Lifted by label {label}: like question “{ASKED}”" in page
+    _, again = ask(client, project, ASKED)
+    assert f"Lifted by label {label} on this question." in again
     _, other = ask(client, project, "Does Bar Caro serve soup?")
     assert "by label" not in other
+
+
+def test_of_a_like_question_to_be_decided_blind_a_passage_tells_nothing(
+    app: Flask, client: FlaskClient, tmp_path: Path, engine: None
+) -> None:
+    project = build_served(tmp_path)
+    asked, right = label_last_as_right(client, project)
+    like, _ = ask(client, project, LIKE)
+    with write() as session:  # imported, shared by two people, and blind to all but who decided it
+        session.execute(update(Question).where(Question.id == asked).values(source="import", state="open"))
+        settings.update(session, session.get_one(Project, project.id), blind=1, overlap=2)
+    ben = sign_in_as(app, "Ben", "annotator")
+    for number in (like, asked):
+        page = ben.get(f"/p/{project.id}/annotate/{number}").text
+        assert right in ranking(page)
+        assert "by label" not in page
+        assert ASKED not in page or number == asked
+    assert f"like question “{ASKED}”" in client.get(f"/p/{project.id}/annotate/{like}").text
 
 
 def test_an_undone_label_moves_nothing_any_more(client: FlaskClient, tmp_path: Path, engine: None) -> None:
@@ -85,7 +108,7 @@ def test_an_edited_label_moves_what_it_says_now(client: FlaskClient, tmp_path: P
     decide(client, project, question, form_of(page), "correct", text=words, passage=other)
     _, page = ask(client, project, LIKE)
     assert ranking(page)[0] == other
-    assert f"lifted by label {labels_of(project)[-1].id}" in page
+    assert f"Lifted by label {labels_of(project)[-1].id}" in page
 
 
 def test_a_rejected_passage_is_lowered_for_the_same_question(client: FlaskClient, tmp_path: Path, engine: None) -> None:
@@ -96,7 +119,7 @@ def test_a_rejected_passage_is_lowered_for_the_same_question(client: FlaskClient
     assert label.answer is not None
     _, again = ask(client, project, LIKE)
     assert ranking(again)[-1] == label.answer.passage_id
-    assert f"lowered by label {label.id}" in again
+    assert f"Lowered by label {label.id}" in again
 
 
 def test_a_correction_that_is_only_part_of_a_word_somewhere_names_no_passage(

@@ -189,7 +189,7 @@ def trace(session: Session, project: Project, label_id: int, *, viewer_id: int) 
     return Trace(
         question=question, person=session.get_one(Person, label.person_id),
         current=next(version for version in versions if version.label.id == label.id), versions=versions, answer=shown,
-        passages=view_passages(session, shown, label=label), others=_others(session, project, label),
+        passages=view_passages(session, project, shown, question_id=question.id, viewer_id=viewer_id, label=label), others=_others(session, project, label),
         uses=_uses(session, [one.id for one in labels]), effects=effects_of(session, [one.id for one in labels]),
         is_hidden=is_blind(session, project, question, viewer_id),
     )  # fmt: skip

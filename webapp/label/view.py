@@ -13,6 +13,7 @@ from webapp.health import is_alive
 from webapp.label.blind import is_blind, seal
 from webapp.label.highlight import Piece, cut
 from webapp.label.learner import Learner, learner_of
+from webapp.label.moved import moves
 from webapp.label.service import newest_label
 from webapp.models import Answer, AnswerPassage, Document, Label, Passage, Project, Question, Release
 
@@ -46,7 +47,7 @@ class PassageView:
     id: int
     rank: int | None  # None: it was not among the shown ones, a person chose it
     score: float | None
-    moved: str  # which label on a like question moved it, in words; "" when none did
+    moved: str  # which label on which like question moved it, in a sentence; "" when none did
     title: str
     is_used: bool
     is_gone: bool  # its document was deleted
@@ -109,7 +110,9 @@ def view_question(session: Session, project: Project, question: Question | Serve
     return QuestionView(
         id=question.id, title=question.text, source=question.source, answer=shown, answer_id=answer_id, is_blind=hidden,
         seal=seal(question_id=question.id, person_id=person_id, version=version, answer_id=answer_id) if hidden and answer_id else "",
-        passages=view_passages(session, shown, label=label, answer_id=answer_id), label=label,
+        passages=view_passages(
+            session, project, shown, question_id=question.id, viewer_id=person_id, label=label, answer_id=answer_id
+        ), label=label,
         version=version, submission_id=new_submission_id(), shown_at=int(time.time()),
         text=label.text if label is not None and label.text else shown.text if shown else "",
         chosen=label.passage_id if label else None, start=label.start if label else None, end=label.end if label else None,
@@ -141,7 +144,14 @@ def _newer_release(session: Session, project: Project, release_id: int) -> int |
 
 
 def view_passages(
-    session: Session, answer: AnswerView | None, *, label: Label | None, answer_id: int | None = None
+    session: Session,
+    project: Project,
+    answer: AnswerView | None,
+    *,
+    question_id: int,
+    viewer_id: int,
+    label: Label | None,
+    answer_id: int | None = None,
 ) -> list[PassageView]:
     """The answer's passages in rank order, and at the end the one a person chose, if it is none of them.
 
@@ -153,16 +163,11 @@ def view_passages(
     if chosen is not None and chosen not in {row.id for row in rows}:
         extra = select(*_PASSAGE_COLUMNS).join(Document.__table__, _document.id == _passage_table.document_id)
         rows = [*rows, *session.execute(extra.where(_passage_table.id == chosen))]
-    return [_passage(row, answer, label) for row in rows]
+    moved = moves(session, project, rows, question_id=question_id, viewer_id=viewer_id)
+    return [_passage(row, answer, label, moved.get(row.id, "")) for row in rows]
 
 
-def _moved(lift: float | None, label: int | None) -> str:
-    if not lift or label is None:
-        return ""
-    return f"{'lifted' if lift > 0 else 'lowered'} by label {label}"
-
-
-def _passage(row: Any, answer: AnswerView | None, label: Label | None) -> PassageView:
+def _passage(row: Any, answer: AnswerView | None, label: Label | None, moved: str) -> PassageView:
     is_used = answer is not None and answer.passage_id == row.id
     evidence = None
     if label is not None and label.passage_id == row.id and label.start is not None and label.end is not None:
@@ -171,7 +176,7 @@ def _passage(row: Any, answer: AnswerView | None, label: Label | None) -> Passag
         evidence = (answer.start, answer.end)
     fields = row._mapping
     return PassageView(
-        id=row.id, rank=fields.get("rank"), score=fields.get("score"), moved=_moved(fields.get("lift"), fields.get("lift_label_id")),
+        id=row.id, rank=fields.get("rank"), score=fields.get("score"), moved=moved,
         title=row.title or row.external_id or f"Passage {row.id}",
         is_used=is_used, is_gone=bool(row.is_gone),
         pieces=cut(row.text, evidence=evidence, terms=fields.get("terms") or ()),
