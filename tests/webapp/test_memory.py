@@ -134,6 +134,19 @@ def test_a_correction_that_is_only_part_of_a_word_somewhere_names_no_passage(
     assert len(ProjectMemory(project.id).current(HashEmbedder())) == 0
 
 
+def test_beside_a_mark_that_a_correction_begins_with_any_letter_may_stand(
+    client: FlaskClient, tmp_path: Path, engine: None
+) -> None:
+    project = build_served(tmp_path)
+    question, page = ask(client, project, ASKED)
+    decide(
+        client, project, question, form_of(page), "correct", text=". dogs are"
+    )  # as in "at Bar Caro. Dogs are not allowed."
+    assert [item.right for item in ProjectMemory(project.id).current(HashEmbedder()).remembered] == [
+        (passage_of(project, "Dogs are"),)
+    ]
+
+
 def test_the_command_and_the_job_that_answers_ahead_use_the_same_memory(
     client: FlaskClient,
     tmp_path: Path,

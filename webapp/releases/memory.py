@@ -4,7 +4,6 @@ Labels are append-only, so one look at the newest id tells whether anything was 
 read: a decision moves the ranking of like questions at the next question asked.
 """
 
-import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from retriever.memory import Memory, Remembered
+from training.answerers.rows import find_answer
 from webapp.models import Answer, AnswerPassage, Label, Passage, Question, db
 
 # The newest ones: a fresh process embeds them all before its first answer, about 3 ms each.
@@ -92,10 +92,9 @@ def _passage_with(row: Any) -> int | None:
     if row.verdict == "accept":
         found: int | None = row.read_passage
         return found
-    whole_words = re.compile(rf"(?<!\w){re.escape(row.text.strip())}(?!\w)", re.IGNORECASE)
-    shown = _shown(row.answer_id)
+    text, shown = row.text.strip(), _shown(row.answer_id)
     shown.sort(key=lambda passage: passage.id != row.read_passage)
-    return next((passage.id for passage in shown if whole_words.search(passage.text)), None)
+    return next((passage.id for passage in shown if find_answer(text, passage.text) is not None), None)
 
 
 def _first_shown(answer_id: int | None) -> int | None:
