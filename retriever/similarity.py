@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from retriever.embedder import Embedder
 from retriever.splitter import sentences
 
-KEPT = 2000
-"""Passages whose sentence vectors are remembered, the last asked for: about 40 MB with vectors of 384 values."""
+KEPT = 4000
+"""Passages whose sentence vectors are remembered, the last asked for: about 40 MB with vectors of 384 values when half of them are answers
+of one sentence."""
 
 
 class SentenceSimilarity:
@@ -28,8 +29,9 @@ class SentenceSimilarity:
         """For each (text, passage) a cosine, -1 to 1, in order; 0 for a passage without words."""
         passages = {passage: self._known.pop(passage, None) for _, passage in pairs}
         self._embed({passage for passage, vectors in passages.items() if vectors is None}, into=passages)
-        texts = list(self._embedder.encode([text for text, _ in pairs])) if pairs else []
-        found = [_nearest(vector, passages[passage]) for vector, (_, passage) in zip(texts, pairs, strict=True)]
+        texts = list(dict.fromkeys(text for text, _ in pairs))
+        vectors = dict(zip(texts, self._embedder.encode(texts), strict=True)) if texts else {}
+        found = [_nearest(vectors[text], passages[passage]) for text, passage in pairs]
         self._known.update((passage, vectors) for passage, vectors in passages.items() if vectors is not None)
         while len(self._known) > KEPT:
             self._known.popitem(last=False)

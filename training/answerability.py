@@ -1,8 +1,9 @@
-"""Whether a passage answers a text, from two signs: the reader's own odds, and how alike the text and the passage are.
+"""Whether a passage answers a text, from three signs: the reader's own odds, and how alike the text is to the passage and to the answer.
 
 A reader learns from a few hundred labels where an answer lies, but hardly when there is none. How alike a question and the nearest
-sentence of its passage are tells the latter with no training at all; what it is worth beside the reader's odds is learned from the labels
-by logistic regression, in two steps, since a reader's odds on rows it was trained on say nothing:
+sentence of its passage are tells the latter with no training at all, and so does how alike it and the answer's own words are; what that
+is worth beside the reader's odds is learned from the labels by logistic regression, in two steps, since a reader's odds on rows it was
+trained on say nothing:
 
 1. on the training rows, with the odds that the reader gave before it was trained on them;
 2. on the validation rows, with the trained reader's odds and what step 1 found as the prior.
@@ -18,20 +19,27 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-ODDS_PRIOR = (0.3, 0.5)
-"""Mean and standard deviation of the weight of the reader's own log-odds, before any label is seen: trained readers are too sure."""
+ODDS_PRIOR = (0.2, 0.7)
+"""Median of the weight of the reader's own log-odds before any label is seen, and the standard deviation of that weight's logarithm: trained
+readers are too sure, and what a few labels say against their odds is mostly chance. So the weight never comes to zero or below, and
+labels that show that the odds tell much raise it to one and beyond."""
 
 SIMILARITY_PRIOR = (0.45, 0.3)
 """The same of the similarity's weight, in log-odds for one standard deviation of it: found with the shipped reader on 500 questions
 about films (SubjQA), with which no published figure of likeness is measured. With no label against it, likeness counts a little; labels
 have the last word."""
 
+ANSWER_PRIOR = (0.2, 0.3)
+"""The same of how alike the text and the answer's own words are."""
+
 LEAST_SPREAD = 1e-3
 """Similarities that differ by less than this tell nothing apart."""
 
+ODDS = 1  # which of the signs
 WIDE = 100.0
 LARGEST_ODDS = 12.0
 Z_95 = 1.96
+LARGEST_LOG = 5.0
 STEPS = 100
 CLOSE = 1e-9
 
@@ -46,10 +54,19 @@ class Similarity(Protocol):
 
 
 @dataclass(frozen=True)
-class Weights:
-    """``bias + odds * log-odds of the reader + similarity * similarity`` are the log-odds that the passage holds an answer.
+class Likeness:
+    """How alike a text is to the nearest sentence of its ``passage``, and to the words of the ``answer`` that was read there."""
 
-    ``low`` and ``high`` are the 95 % interval of ``similarity``; ``identity`` names what measured it.
+    passage: float
+    answer: float
+
+
+@dataclass(frozen=True)
+class Weights:
+    """``bias + odds * log-odds of the reader + similarity * likeness.passage + answer * likeness.answer`` are the log-odds that the passage
+    holds an answer.
+
+    ``low`` and ``high`` are the 95 % interval of ``similarity``; ``identity`` names what measured likeness.
     ``threshold_alone`` is the answerable threshold for the reader's own odds, for when that cannot be asked.
     """
 
@@ -60,19 +77,21 @@ class Weights:
     high: float
     identity: str
     threshold_alone: float = 0.5
+    answer: float = 0.0
 
-    def __call__(self, score: float, similarity: float) -> float:
-        """The probability of an answer from the reader's own, and the similarity."""
-        log_odds = self.bias + self.odds * _log_odds(score) + self.similarity * similarity
+    def __call__(self, score: float, likeness: Likeness) -> float:
+        """The probability of an answer from the reader's own, and how alike text, passage and answer are."""
+        log_odds = self.bias + self.odds * _log_odds(score)
+        log_odds += self.similarity * likeness.passage + self.answer * likeness.answer
         return 1 / (1 + math.exp(-min(max(log_odds, -700.0), 700.0)))
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Rows to learn from, one value each: the similarity, the probability of an answer by a reader not trained on the row, and whether
+    """Rows to learn from, one value each: what is alike, the probability of an answer by a reader not trained on the row, and whether
     there is one."""
 
-    similarities: Sequence[float]
+    likenesses: Sequence[Likeness]
     scores: Sequence[float]
     answerable: Sequence[bool]
 
@@ -82,52 +101,64 @@ def learn(train: Seen, validation: Seen, *, identity: str) -> Weights | None:
     answer."""
     if any(len(set(seen.answerable)) < 2 for seen in (train, validation)):
         return None
-    unit = float(np.std(train.similarities))
-    if unit < LEAST_SPREAD:
+    signs = _signs(train)
+    units = np.std(signs[:, 2:], axis=0)
+    if units[0] < LEAST_SPREAD:
         return None
-    similarity, spread = (value / unit for value in SIMILARITY_PRIOR)
-    first, errors = _regress(
-        _signs(train), train.answerable, mean=[0.0, ODDS_PRIOR[0], similarity], sd=[WIDE, ODDS_PRIOR[1], spread]
-    )
+    means, spreads = np.array([SIMILARITY_PRIOR, ANSWER_PRIOR]).T / np.maximum(units, LEAST_SPREAD)
+    odds, log_spread = math.log(ODDS_PRIOR[0]), ODDS_PRIOR[1]
+    first, errors = _regress(signs, train.answerable, mean=[0.0, odds, *means], sd=[WIDE, log_spread, *spreads])
     second, errors = _regress(
-        _signs(validation), validation.answerable, mean=[0.0, *first[1:]], sd=[WIDE, ODDS_PRIOR[1], errors[2]]
+        _signs(validation), validation.answerable, mean=[0.0, *first[1:]], sd=[WIDE, log_spread, *errors[2:]]
     )
-    bias, odds, similarity = (float(weight) for weight in second)
+    bias, odds, similarity, answer = (float(weight) for weight in _weights(second))
     if similarity <= 0:
         return None
     half = Z_95 * float(errors[2])
-    return Weights(bias, max(odds, 0.0), similarity, similarity - half, similarity + half, identity)
+    return Weights(bias, odds, similarity, similarity - half, similarity + half, identity, answer=answer)
 
 
 def _signs(seen: Seen) -> NDArray[np.float64]:
-    """(rows, 3): one, the reader's log-odds, the similarity."""
-    columns = [np.ones(len(seen.scores)), [_log_odds(score) for score in seen.scores], seen.similarities]
-    return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
+    """(rows, 4): one, the reader's log-odds, how alike the passage is, and how alike the answer."""
+    rows = zip(seen.scores, seen.likenesses, strict=True)
+    signs = [(1.0, _log_odds(score), likeness.passage, likeness.answer) for score, likeness in rows]
+    return np.array(signs, dtype=np.float64).reshape(-1, 4)
 
 
 def _regress(
     signs: NDArray[np.float64], answerable: Sequence[bool], *, mean: Sequence[float], sd: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Logistic regression by Newton's method: the weights of highest posterior and their standard deviations, (signs,) each."""
+    """Logistic regression by Newton's method with Gaussian priors: the likeliest values, which are the signs' weights but for the *logarithm* of
+    the odds' weight, and their standard deviations, (signs,) each."""
     target, centre = np.array(answerable, float), np.array(mean)
     precision = 1 / np.square(np.array(sd))
 
-    def cost(weights: NDArray[np.float64]) -> float:
-        odds = signs @ weights
-        return float((np.logaddexp(0, odds) - target * odds).sum() + (precision * (weights - centre) ** 2).sum() / 2)
+    def cost(values: NDArray[np.float64]) -> float:
+        odds = signs @ _weights(values)
+        return float((np.logaddexp(0, odds) - target * odds).sum() + (precision * (values - centre) ** 2).sum() / 2)
 
-    weights = np.zeros(len(centre))
+    values = centre.copy()
     for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(signs @ weights, -30, 30)))
-        slope = signs.T @ (chance - target) + precision * (weights - centre)
-        curve = (signs.T * (chance * (1 - chance))) @ signs + np.diag(precision)
+        chance = 1 / (1 + np.exp(-np.clip(signs @ _weights(values), -30, 30)))
+        # How the log-odds move with each value: the odds' weight moves by itself times the step of its logarithm.
+        moves = signs.copy()
+        moves[:, ODDS] *= _weights(values)[ODDS]
+        slope = moves.T @ (chance - target) + precision * (values - centre)
+        curve = (moves.T * (chance * (1 - chance))) @ moves + np.diag(precision)
         step = np.linalg.solve(curve, slope)
-        while cost(weights - step) > cost(weights) and np.abs(step).max() > CLOSE:
+        while cost(values - step) > cost(values) and np.abs(step).max() > CLOSE:
             step /= 2
-        weights = weights - step
+        values = values - step
         if np.abs(step).max() <= CLOSE:
             break
-    return weights, np.sqrt(np.diag(np.linalg.inv(curve)))
+    return values, np.sqrt(np.diag(np.linalg.inv(curve)))
+
+
+def _weights(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The signs' weights: the odds' one is regressed as its logarithm."""
+    weights = values.copy()
+    weights[ODDS] = math.exp(min(values[ODDS], LARGEST_LOG))
+    return weights
 
 
 def _log_odds(score: float) -> float:

@@ -11,7 +11,7 @@ import pytest
 import toys
 
 from training import answerability
-from training.answerability import Seen
+from training.answerability import Likeness, Seen
 from training.answerers import load_answerer
 from training.lessons import Lessons
 from training.metrics import auroc
@@ -22,20 +22,25 @@ QA = get_task("qa")
 
 
 def chance(odds: float) -> float:
-    return answerability.Weights(0.0, 1.0, 1.0, 0.0, 0.0, "")(0.5, odds)
+    return answerability.Weights(0.0, 1.0, 1.0, 0.0, 0.0, "")(0.5, Likeness(odds, 0.0))
 
 
-def seen(count: int, *, similarity: float, odds: float, seed: int) -> Seen:
-    """Rows whose two signs are that many standard deviations apart between the classes."""
+def seen(count: int, *, similarity: float, odds: float, seed: int, answer: float = 0.0) -> Seen:
+    """Rows whose signs are that many standard deviations apart between the classes."""
     chooser = Random(seed)
     answerable = [chooser.random() < 0.7 for _ in range(count)]
-    alike = [0.5 + 0.1 * (chooser.gauss(0, 1) + similarity * one) for one in answerable]
+    passages = [0.5 + 0.1 * (chooser.gauss(0, 1) + similarity * one) for one in answerable]
     scores = [chance(chooser.gauss(0, 1) + odds * one) for one in answerable]
-    return Seen(alike, scores, answerable)
+    answers = [0.3 + 0.2 * (chooser.gauss(0, 1) + answer * one) for one in answerable]
+    return Seen([Likeness(*pair) for pair in zip(passages, answers, strict=True)], scores, answerable)
+
+
+def with_passages(rows: Seen, passages: Sequence[float]) -> Seen:
+    return replace(rows, likenesses=[Likeness(near, 0.0) for near in passages])
 
 
 def area(weights: answerability.Weights, rows: Seen) -> float:
-    combined = [weights(score, near) for score, near in zip(rows.scores, rows.similarities, strict=True)]
+    combined = [weights(score, near) for score, near in zip(rows.scores, rows.likenesses, strict=True)]
     found = auroc(combined, rows.answerable)
     assert found is not None
     return found
@@ -57,7 +62,7 @@ def test_a_likeness_that_tells_nothing_more_spoils_nothing(repeats: bool) -> Non
     rows = [seen(count, similarity=0.0, odds=2.0, seed=seed) for seed, count in ((1, 300), (2, 60), (3, 2000))]
     noise = Random(0)
     if repeats:  # what the odds say already
-        rows = [replace(one, similarities=[score + noise.gauss(0, 0.3) for score in one.scores]) for one in rows]
+        rows = [with_passages(one, [score + noise.gauss(0, 0.3) for score in one.scores]) for one in rows]
     weights = answerability.learn(rows[0], rows[1], identity="")
     alone = auroc(rows[2].scores, rows[2].answerable)
     assert alone is not None
@@ -67,6 +72,19 @@ def test_a_likeness_that_tells_nothing_more_spoils_nothing(repeats: bool) -> Non
 def test_a_likeness_that_speaks_against_an_answer_is_left_out() -> None:
     rows = [seen(count, similarity=-1.0, odds=1.0, seed=seed) for seed, count in ((1, 200), (2, 40))]
     assert answerability.learn(*rows, identity="") is None
+
+
+def test_the_likeness_of_the_answers_own_words_counts_as_far_as_labels_show() -> None:
+    told = [
+        seen(count, similarity=0.5, odds=0.5, answer=1.5, seed=seed) for seed, count in ((1, 150), (2, 30), (3, 2000))
+    ]
+    weights = answerability.learn(told[0], told[1], identity="")
+    assert weights is not None
+    assert area(weights, told[2]) > area(replace(weights, answer=0.0), told[2]) + 0.08
+    untold = [seen(count, similarity=1.0, odds=0.5, seed=seed) for seed, count in ((1, 150), (2, 30), (3, 2000))]
+    weights = answerability.learn(untold[0], untold[1], identity="")
+    assert weights is not None
+    assert area(weights, untold[2]) > area(replace(weights, answer=0.0), untold[2]) - 0.01
 
 
 def test_odds_that_are_surely_wrong_on_some_rows_leave_the_weights_what_they_are() -> None:
@@ -79,16 +97,35 @@ def test_odds_that_are_surely_wrong_on_some_rows_leave_the_weights_what_they_are
     assert area(weights, sure[2]) > 0.8
 
 
+def test_odds_that_the_labels_call_useless_still_count_a_little() -> None:
+    labelled = [seen(count, similarity=1.0, odds=-0.3, seed=seed) for seed, count in ((1, 200), (2, 40))]
+    weights = answerability.learn(*labelled, identity="")
+    assert weights is not None
+    assert 0.05 < weights.odds < 0.2
+    elsewhere = seen(2000, similarity=1.0, odds=0.7, seed=3)
+    assert area(weights, elsewhere) > area(replace(weights, odds=0.0), elsewhere) + 0.01
+
+
+def test_labels_raise_the_weight_of_odds_that_tell_much() -> None:
+    rows = [seen(count, similarity=0.5, odds=2.0, seed=seed) for seed, count in ((1, 60), (2, 20), (3, 2000))]
+    weights = answerability.learn(rows[0], rows[1], identity="")
+    assert weights is not None
+    assert weights.odds > 0.6
+    alone = auroc(rows[2].scores, rows[2].answerable)
+    assert alone is not None
+    assert area(weights, rows[2]) > alone - 0.005
+
+
 def test_labels_of_one_kind_teach_no_weight() -> None:
     rows = seen(40, similarity=2.0, odds=0.0, seed=1)
-    one_kind = Seen(rows.similarities, rows.scores, [True] * 40)
+    one_kind = replace(rows, answerable=[True] * 40)
     assert answerability.learn(one_kind, rows, identity="") is None
     assert answerability.learn(rows, one_kind, identity="") is None
 
 
 def test_similarities_that_are_all_alike_teach_no_weight() -> None:
     rows = seen(60, similarity=1.0, odds=1.0, seed=1)
-    alike = replace(rows, similarities=[0.0] * 60)
+    alike = with_passages(rows, [0.0] * 60)
     assert answerability.learn(alike, rows, identity="") is None
     assert answerability.learn(alike, alike, identity="") is None
 

@@ -79,7 +79,11 @@ def _read_weights(saved: Any, path: Path) -> Weights:
     values = {name: saved[name] for name in names & saved.keys()} if isinstance(saved, dict) else {}
     numbers = [value for name, value in values.items() if name != "identity"]
     are_numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
-    if not {*values} >= names - {"threshold_alone"} or not are_numbers or not isinstance(values["identity"], str):
+    if (
+        not {*values} >= names - {"threshold_alone", "answer"}
+        or not are_numbers
+        or not isinstance(values["identity"], str)
+    ):
         raise TrainingError(
             f"The answerability in {path} should hold {', '.join(sorted(names))}, numbers and the name of an embedder; restore the model "
             "folder or train again."

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from training import answerability, metrics, thresholds
-from training.answerability import Seen, Weights
+from training.answerability import Likeness, Seen, Weights
 from training.answerers.settings import Settings
 from training.bootstrap import Interval, interval_of
 from training.judge import Judge
@@ -94,23 +94,25 @@ def predict(answerer: Any, inputs: Sequence[Input]) -> list[Prediction]:
     readings = iter(answerer.read(pairs))
     chosen = [_choose([next(readings) for _ in each.passages], answerer.settings) for each in inputs]
     if answerer.settings.answerability is not None:
-        alike = similarities(answerer, inputs, chosen)
+        alike = likenesses(answerer, inputs, chosen)
         chosen = [_weigh(one, near, answerer.settings.answerability) for one, near in zip(chosen, alike, strict=True)]
     return [decide(prediction, answerer.settings.answerable_threshold) for prediction in chosen]
 
 
-def similarities(answerer: Any, inputs: Sequence[Input], predictions: Sequence[Prediction]) -> list[float | None]:
-    """How alike each text is to the passage its answer was read in; None where nothing was read."""
+def likenesses(answerer: Any, inputs: Sequence[Input], predictions: Sequence[Prediction]) -> list[Likeness | None]:
+    """How alike each text is to the passage its answer was read in, and to the answer; None where nothing was read."""
     places = [i for i, prediction in enumerate(predictions) if prediction.passage is not None]
-    pairs = [(inputs[i].text, inputs[i].passages[predictions[i].passage or 0]) for i in places]
-    found = dict(zip(places, answerer.similarity(pairs), strict=True))
+    passages = [(inputs[i].text, inputs[i].passages[predictions[i].passage or 0]) for i in places]
+    answers = [(inputs[i].text, predictions[i].best_text) for i in places]
+    values = answerer.similarity([*passages, *answers])
+    found = dict(zip(places, map(Likeness, values[: len(places)], values[len(places) :]), strict=True))
     return [found.get(i) for i in range(len(predictions))]
 
 
-def _weigh(prediction: Prediction, similarity: float | None, weights: Weights) -> Prediction:
-    if similarity is None:
+def _weigh(prediction: Prediction, likeness: Likeness | None, weights: Weights) -> Prediction:
+    if likeness is None:
         return prediction
-    return replace(prediction, answerable_score=weights(prediction.answerable_score, similarity))
+    return replace(prediction, answerable_score=weights(prediction.answerable_score, likeness))
 
 
 def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
@@ -214,7 +216,7 @@ def _judge_by_similarity(
 ) -> dict[str, float]:
     """Let the likeness of question and passage count beside the reader's own odds, unless the labels speak against it. ``alone``: what
     the trained reader says to ``validation`` by itself."""
-    alike = similarities(answerer, _inputs(validation), alone)
+    alike = likenesses(answerer, _inputs(validation), alone)
     labelled = [i for i, gold in enumerate(validation) if not gold.is_rehearsal]
     seen = _seen(
         [alone[i] for i in labelled], [alike[i] for i in labelled], [validation[i].answerable for i in labelled]
@@ -253,13 +255,13 @@ def _ask_untrained(answerer: Any, train: Sequence[Example], report: Report, *, l
     rows = labelled if len(labelled) <= UNTRAINED_ROWS else Random(0).sample(labelled, UNTRAINED_ROWS)
     inputs = [Input(str(i), row.text, (row.passage,)) for i, row in enumerate(rows)]
     predictions: list[Prediction] = []
-    alike: list[float | None] = []
+    alike: list[Likeness | None] = []
     for first in range(0, len(rows), READ_AT_ONCE):
         report(0.0, f"Asking the model before training: {first} of {len(rows)}")
         part = inputs[first : first + READ_AT_ONCE]
         said = predict(answerer, part)
         predictions += said
-        alike += similarities(answerer, part, said) if likeness else [None] * len(part)
+        alike += likenesses(answerer, part, said) if likeness else [None] * len(part)
     answered = [(one, row) for one, row in zip(predictions, rows, strict=True) if row.target.answerable]
     known = (
         metrics.mean([metrics.token_f1(one.best_text, row.target.text) for one, row in answered]) if answered else 0.0
@@ -276,8 +278,8 @@ def _is_denied(row: Example) -> bool:
     return row.weight < 0 and not row.target.answerable
 
 
-def _seen(predictions: Sequence[Prediction], alike: Sequence[float | None], answerable: Sequence[bool]) -> Seen:
-    """What the similarity's worth is learned from; a question nothing was read for is left out."""
+def _seen(predictions: Sequence[Prediction], alike: Sequence[Likeness | None], answerable: Sequence[bool]) -> Seen:
+    """What the worth of likeness is learned from; a question nothing was read for is left out."""
     rows = zip(predictions, alike, answerable, strict=True)
     kept = [(near, one.answerable_score, is_one) for one, near, is_one in rows if near is not None]
     return Seen([near for near, _, _ in kept], [score for _, score, _ in kept], [is_one for _, _, is_one in kept])

@@ -97,8 +97,8 @@ class ProjectSettings:
     )
     similarity: str = setting(
         "on", 0, 0,
-        "Whether the likeness of a question and its passage counts when the model judges whether there is an answer: a little at "
-        "first, then as much as the labels say.",
+        "Whether it counts how alike a question is to its passage and to the answer found there, when the model judges whether there is an "
+        "answer: a little at first, then as much as the labels say.",
     )  # fmt: skip
     blind: float = setting(
         0.1,
