@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retriever.reranker import Reranker
 from retriever.types import RetrieverError
 
 WEIGHTS, SETTINGS = "adapter.safetensors", "retriever.json"
@@ -43,7 +44,8 @@ class Lesson:
 class Adapter:
     """``question -> question + (question @ down) @ up``, made length 1 again, and how its rankings are put together.
 
-    ``words_weight`` is BM25's share in the fusion; ``echo`` how much the first passages found say in a second search (0: there is none).
+    ``words_weight`` is BM25's share in the fusion; ``echo`` how much the first passages found say in a second search (0: there is none);
+    ``reranker`` orders anew what was found, or is None.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class Adapter:
         embedder_identity: str,
         words_weight: float = 1.0,
         echo: float = 0.0,
+        reranker: Reranker | None = None,
     ) -> None:
         self.down, self.up = down, up
         self.embedder_identity = embedder_identity
         self.words_weight, self.echo = words_weight, echo
+        self.reranker = reranker
 
     @property
     def dimension(self) -> int:
@@ -79,6 +83,7 @@ class Adapter:
             "embedder": self.embedder_identity,
             "words_weight": self.words_weight,
             "echo": self.echo,
+            "reranker": self.reranker.to_json() if self.reranker is not None else None,
         }
         (folder / SETTINGS).write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
 
@@ -93,6 +98,7 @@ class Adapter:
             tensors = load_file(folder / WEIGHTS)
             down, up = tensors["down"], tensors["up"]
             weight, echo = float(about["words_weight"]), float(about["echo"])
+            learned = about.get("reranker")  # what was saved before there were rerankers has none
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise RetrieverError(f"The retriever in {folder} cannot be read; restore it from a backup.") from error
         if about.get("embedder") != embedder_identity:
@@ -102,7 +108,8 @@ class Adapter:
         is_finite = np.isfinite(down).all() and np.isfinite(up).all()
         if down.shape != up.T.shape or not (is_finite and 0 <= weight <= 100 and 0 <= echo <= 100):
             raise RetrieverError(f"The retriever in {folder} is damaged; restore it from a backup.")
-        return cls(down, up, embedder_identity=embedder_identity, words_weight=weight, echo=echo)
+        reranker = Reranker.from_json(learned) if learned is not None else None
+        return cls(down, up, embedder_identity=embedder_identity, words_weight=weight, echo=echo, reranker=reranker)
 
 
 def train_adapter(

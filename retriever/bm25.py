@@ -18,6 +18,11 @@ TOKENS, OFFSETS, VOCABULARY, SCORES = "tokens.npy", "offsets.npy", "vocabulary.j
 _K1, _B = 1.5, 0.75
 
 
+def _rarity(passages: int, holding: NDArray[np.int64]) -> NDArray[np.float64]:
+    rarity: NDArray[np.float64] = np.log1p((passages - holding + 0.5) / (holding + 0.5))
+    return rarity
+
+
 class WordIndex:
     """BM25 in Lucene's form (k1 1.5, b 0.75; Robertson and Zaragoza, 2009) over passages addressed by position from 0.
 
@@ -63,7 +68,7 @@ class WordIndex:
         pairs, frequency = np.unique(pairs, return_counts=True)
         stem, passage = np.divmod(pairs, passages)
         holding = np.bincount(stem, minlength=len(self._vocabulary))
-        rarity = np.log1p((passages - holding + 0.5) / (holding + 0.5))
+        rarity = _rarity(passages, holding)
         saturation = _K1 * (1 - _B + _B * lengths / lengths.mean())
         scores = bm25s.BM25(k1=_K1, b=_B, method="lucene")
         scores.scores = {
@@ -76,14 +81,29 @@ class WordIndex:
         scores.vocab_dict = {}  # the stems are saved with the token ids
         self._scores = scores
 
+    def scores(self, question: str) -> NDArray[np.float32]:
+        """Every passage's score by position, ``(len(self),)``; 0 for one that shares no word with ``question``."""
+        known = self._known(question)
+        if self._scores is None or not known:
+            return np.zeros(len(self), dtype=np.float32)
+        return self._scores.get_scores_from_ids(sorted(known.values()))
+
+    def rarity(self, question: str) -> dict[str, float]:
+        """The stems of ``question`` that some passage holds, with the weight BM25 gives each: the rarer, the more."""
+        if self._scores is None:
+            return {}
+        pointers = self._scores.scores["indptr"]
+        holding = {stem: int(pointers[id + 1] - pointers[id]) for stem, id in self._known(question).items()}
+        return {stem: float(_rarity(len(self), np.array(count))) for stem, count in holding.items() if count}
+
+    def _known(self, question: str) -> dict[str, int]:
+        return {stem: self._vocabulary[stem] for stem in next(stems([question])) if stem in self._vocabulary}
+
     def search(
         self, question: str, *, k: int, alive: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Positions and scores of at most ``k`` passages that share a word with ``question``, best first, ties by position."""
-        known = {self._vocabulary[stem] for stem in next(stems([question])) if stem in self._vocabulary}
-        if self._scores is None or not known:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-        scores = self._scores.get_scores_from_ids(sorted(known))
+        scores = self.scores(question)
         scores[~alive] = 0.0
         found = np.flatnonzero(scores)
         if len(found) > k:

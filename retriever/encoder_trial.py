@@ -32,7 +32,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Measured:
-    """MRR@10 and recall@5 of held-out questions by an option, and ``before`` of the same by nothing, each ``(n, 2)``."""
+    """nDCG@10 and recall@5 of held-out questions by an option, and ``before`` of the same by nothing, each ``(n, 2)``."""
 
     option: Option
     scores: NDArray[np.float64]
@@ -57,7 +57,9 @@ def try_encoder(
         before.append(school.examine(plain, nothing, held_out, school.vectors[held_out]))
         asked = tuned.encode([school.taught[row].text for row in held_out])
         for option, scores in zip(options, after, strict=True):
-            ranking = unchanging(option, dimension=index.dimension, embedder_identity=tuned.identity)
+            ranking = school.rank(
+                option, school.rest(held_out), dimension=index.dimension, embedder_identity=tuned.identity
+            )
             scores.append(school.examine(index, ranking, held_out, asked))
         shutil.rmtree(place)
     return [

@@ -1,23 +1,21 @@
 """Hybrid search: vectors and words side by side, their two rankings fused by reciprocal rank."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retriever.bm25 import WordIndex
+from retriever.fusion import MOST, Found, fuse, lifted
 from retriever.index_files import read_index, write_index
-from retriever.memory import Lift, Lifts
+from retriever.memory import Lifts
+from retriever.reranker import ECHOED, Candidates, Reranker, features_of
 from retriever.types import Hit, Passage, Report, RetrieverError
 from retriever.vectors import HNSW_ABOVE, VectorIndex
-from retriever.words import matching_words
+from retriever.words import matching_words, title_scores
 
-_FUSION = 60  # the constant of Cormack, Clarke and Büttcher (2009), who found results insensitive to it
 _DEPTH = 100  # how far down each ranking the fusion looks
-_MOST = 2 / (_FUSION + 1)  # the fused score of what is first in both rankings
-_ECHOED = 5  # passages of a first search that may speak in a second
-_NO_LIFT = Lift(0.0, 0)
 
 
 def passage_text(passage: Passage) -> str:
@@ -139,12 +137,49 @@ class HybridIndex:
         k: int,
         lifts: Sequence[Lifts] | None = None,
         words_weight: float = 1.0,
+        reranker: Reranker | None = None,
     ) -> list[list[Hit]]:
         """:meth:`search` for many questions at once, ``vectors`` being ``(len(texts), d)``.
 
         ``lifts`` are what a :class:`~retriever.memory.Memory` recalls for each; ``words_weight`` weighs the ranking by words
-        against the one by vectors, which counts 1.
+        against the one by vectors, which counts 1; ``reranker`` orders what both found anew, before the lifts.
         """
+        moved = lifts if lifts is not None else [{} for _ in texts]
+        found = self._found(texts, vectors, k=k, words_weight=words_weight, reranker=reranker)
+        return [
+            [self._hit(id, rank, one, score=score, lifts=lift) for rank, (id, score) in enumerate(best[: max(k, 0)], 1)]
+            for one, lift in zip(found, moved, strict=True)
+            for best in [lifted(one.ranked, lift, held=self._position)]
+        ]
+
+    def search_ids(
+        self,
+        texts: Sequence[str],
+        vectors: NDArray[np.float32],
+        *,
+        k: int,
+        words_weight: float = 1.0,
+        reranker: Reranker | None = None,
+    ) -> list[list[int]]:
+        """The ids that :meth:`search_many` ranks, best first, without the work of explaining each hit."""
+        found = self._found(texts, vectors, k=k, words_weight=words_weight, reranker=reranker)
+        return [list(one.ranked)[:k] for one in found]
+
+    def candidates(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> list[Candidates]:
+        """What each question is chosen from, as a :class:`~retriever.reranker.Reranker` sees it; some passage must be held."""
+        found = self._found(texts, vectors, k=_DEPTH, words_weight=1.0, reranker=None)
+        return [self._candidates(one, vector) for one, vector in zip(found, vectors, strict=True)]
+
+    def _found(
+        self,
+        texts: Sequence[str],
+        vectors: NDArray[np.float32],
+        *,
+        k: int,
+        words_weight: float,
+        reranker: Reranker | None,
+    ) -> Iterator[Found]:
+        """What each text finds, one by one."""
         if vectors.shape != (len(texts), self.dimension):
             raise RetrieverError(
                 f"{len(texts)} questions of {self.dimension} dimensions were expected, vectors of shape {vectors.shape} came; "
@@ -152,35 +187,33 @@ class HybridIndex:
             )
         depth = min(max(_DEPTH, k), len(self))
         if depth == 0 or k < 1 or not texts:
-            return [[] for _ in texts]
+            yield from (Found(text, {}, {}, {}) for text in texts)
+            return
         scores, ids = self._vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), k=depth)
-        dense = [_by_id(row_ids, row_scores) for row_ids, row_scores in zip(ids, scores, strict=True)]
-        moved = lifts if lifts is not None else [{} for _ in texts]
-        return [
-            self._fused(text, found, lift, depth=depth, k=k, words_weight=words_weight)
-            for text, found, lift in zip(texts, dense, moved, strict=True)
-        ]
+        for text, vector, row_ids, row_scores in zip(texts, vectors, ids, scores, strict=True):
+            dense, by_words = _by_id(row_ids, row_scores), dict(self.search_words(text, k=depth))
+            found = Found(text, dense, by_words, fuse(dense, by_words, words_weight=words_weight, order=self._position))
+            if reranker is not None:
+                found = found.dealt(reranker.deal(self._candidates(found, vector), found.ranked))
+            yield found
 
-    def search_ids(
-        self, texts: Sequence[str], vectors: NDArray[np.float32], *, k: int, words_weight: float = 1.0
-    ) -> list[list[int]]:
-        """The ids that :meth:`search_many` ranks, best first, without the work of explaining each hit."""
-        depth = min(max(_DEPTH, k), len(self))
-        if depth == 0 or not texts:
-            return [[] for _ in texts]
-        scores, ids = self._vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), k=depth)
-        ranked = []
-        for text, row_ids, row_scores in zip(texts, ids, scores, strict=True):
-            dense = _by_id(row_ids, row_scores)
-            by_words = dict(self.search_words(text, k=depth))
-            ranked.append([id for id, _ in self._fuse(dense, by_words, {}, words_weight=words_weight)[:k]])
-        return ranked
+    def _candidates(self, found: Found, vector: NDArray[np.float32]) -> Candidates:
+        ids = tuple(found.ranked)
+        positions = [self._position[id] for id in ids]
+        features = features_of(
+            fused=list(found.ranked.values()),
+            question=vector,
+            vectors=self.vectors_of(ids),
+            words=self._words.scores(found.text)[positions],
+            titles=title_scores(self._words.rarity(found.text), [self._passages[place].title for place in positions]),
+        )
+        return Candidates(ids, features)
 
     def echoed(
         self, texts: Sequence[str], vectors: NDArray[np.float32], *, weight: float, words_weight: float = 1.0
     ) -> NDArray[np.float32]:
         """Question vectors moved towards the first passages found for them (Rocchio, 1971, without a judge), ``(n, d)`` of length 1."""
-        found = self.search_ids(texts, vectors, k=_ECHOED, words_weight=words_weight)
+        found = self.search_ids(texts, vectors, k=ECHOED, words_weight=words_weight)
         moved = np.array(vectors, dtype=np.float32)
         for row, ids in enumerate(found):
             shares = 1 / np.arange(1, len(ids) + 1, dtype=np.float32)
@@ -211,52 +244,15 @@ class HybridIndex:
         positions, scores = self._words.search(text, k=k, alive=self._alive)
         return [(self._passages[position].id, float(score)) for position, score in zip(positions, scores, strict=True)]
 
-    def _fused(
-        self, text: str, dense: dict[int, float], lifts: Lifts, *, depth: int, k: int, words_weight: float
-    ) -> list[Hit]:
-        by_words = dict(self.search_words(text, k=depth))
-        best = self._fuse(dense, by_words, lifts, words_weight=words_weight)[:k]
-        return [
-            self._hit(id, rank, text, score=score, dense=dense, by_words=by_words, lift=lifts.get(id))
-            for rank, (id, score) in enumerate(best, 1)
-        ]
-
-    def _fuse(
-        self, dense: dict[int, float], by_words: dict[int, float], lifts: Lifts, *, words_weight: float
-    ) -> list[tuple[int, float]]:
-        """Ids with their fused scores, best first."""
-        fused: dict[int, float] = {}
-        for ranking, weight in ((dense, 1.0), (by_words, words_weight)):
-            for rank, id in enumerate(ranking, 1):
-                fused[id] = fused.get(id, 0.0) + 2 * weight / (1 + words_weight) / (_FUSION + rank)
-        for id, lift in lifts.items():
-            if id in self._position:
-                fused[id] = max(0.0, fused.get(id, 0.0) + lift.weight * _MOST)
-
-        def order(id: int) -> tuple[float, float, float, int]:
-            # Equal sums (each first in one ranking) go to the nearer in meaning, then to the older passage.
-            return -fused[id], -lifts.get(id, _NO_LIFT).weight, -dense.get(id, -1.0), self._position[id]
-
-        return [(id, fused[id]) for id in sorted(fused, key=order)]
-
-    def _hit(
-        self,
-        id: int,
-        rank: int,
-        text: str,
-        *,
-        score: float,
-        dense: dict[int, float],
-        by_words: dict[int, float],
-        lift: Lift | None,
-    ) -> Hit:
+    def _hit(self, id: int, rank: int, found: Found, *, score: float, lifts: Lifts) -> Hit:
+        lift = lifts.get(id)
         return Hit(
             passage=id,
             rank=rank,
-            score=min(1.0, score / _MOST),
-            dense_score=dense.get(id),
-            bm25_score=by_words.get(id),
-            terms=matching_words(text, passage_text(self.passage(id))),
+            score=min(1.0, score / MOST),
+            dense_score=found.dense.get(id),
+            bm25_score=found.by_words.get(id),
+            terms=matching_words(found.text, passage_text(self.passage(id))),
             lift=lift.weight if lift is not None else 0.0,
             lift_label=lift.label if lift is not None else None,
         )

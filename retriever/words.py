@@ -1,7 +1,7 @@
 """Text as the words that BM25 matches: lower-cased, stop words dropped, English endings stemmed."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -59,3 +59,9 @@ def matching_words(question: str, passage: str) -> tuple[str, ...]:
         if _stem(word) in held:
             matched.setdefault(word.lower(), word)
     return tuple(matched.values())
+
+
+def title_scores(rarity: Mapping[str, float], titles: Sequence[str]) -> list[float]:
+    """How much of a question each title names: the ``rarity`` of the question's stems that it holds, over the root of its length."""
+    held = [set(found) for found in stems(titles)]
+    return [sum(rarity.get(stem, 0.0) for stem in title) / (1 + len(title)) ** 0.5 for title in held]

@@ -46,7 +46,7 @@ def test_an_adapter_is_chosen_when_held_out_questions_find_their_passage_by_it()
     taught = taught_questions()
     choice = choose(index(), taught, EMBEDDER.encode([item.text for item in taught]))
     assert choice.adapter is not None, choice.sentence
-    assert choice.figures["an adapter"]["mrr_at_10"] > choice.figures["nothing"]["mrr_at_10"] + 0.2
+    assert choice.figures["an adapter"]["ndcg_at_10"] > choice.figures["nothing"]["ndcg_at_10"] + 0.2
     asked = EMBEDDER.encode(["Do you like a vehicle?"])
     [hits] = index().search_many(["Do you like a vehicle?"], choice.adapter.apply(asked), k=1)
     assert hits[0].passage == 1
@@ -66,7 +66,7 @@ def test_a_gain_that_convinces_for_one_option_does_not_for_the_best_of_five() ->
     vectors = EMBEDDER.encode([item.text for item in taught])
     adapter_alone = [NOTHING, next(option for option in OPTIONS if option.name == "an adapter")]
     assert choose(index(), taught, vectors, options=adapter_alone).adapter is not None
-    best_of_five = choose(index(), taught, vectors)
+    best_of_five = choose(index(), taught, vectors, options=[option for option in OPTIONS if not option.is_reranked])
     assert best_of_five.adapter is None
     assert "within chance" in best_of_five.sentence
 

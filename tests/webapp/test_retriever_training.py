@@ -38,6 +38,7 @@ SUBJECTS = {
     "infant": "Children eat for half the price.",
     "heating": "Stoves warm the winter garden.",
 }
+TITLES: dict[str, str] = {}
 SHAPES = (
     "What about the {}?", "Tell me of your {} rules", "Any {} news today?", "My {} is special, so?", "Is {} possible here?",
     "Who knows of the {}?", "Why is {} so hard to find?",
@@ -56,7 +57,7 @@ def make_project(folder: Path, *, embedder: str, learn_retriever: str) -> Projec
         project_settings.update(
             session, project, epochs=1.0, train_after=0, passages_shown=2, effects=0, learn_retriever=learn_retriever
         )
-    documents = [{"id": word, "title": "", "text": text} for word, text in SUBJECTS.items()]
+    documents = [{"id": word, "title": TITLES.get(word, ""), "text": text} for word, text in SUBJECTS.items()]
     questions = [{"question": shape.format(word)} for shape in SHAPES for word in SUBJECTS]
     toy_loop.import_lines(folder / "documents.jsonl", documents, project, "documents")
     toy_loop.import_lines(folder / "questions.jsonl", questions, project, "questions")
@@ -131,6 +132,26 @@ def test_a_retriever_that_collapsed_is_held_and_the_iteration_says_so(
     page = client.get(f"/p/{project.id}/iterations/{iteration.number}").text
     assert f"<p>{escape(iteration.config['retriever']['sentence'])}</p>" in page
     assert "held, because it has collapsed" in iteration.config["retriever"]["sentence"]
+
+
+def test_a_ranking_learned_from_labels_is_the_release_s_own(
+    app: Flask, tmp_path: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retriever import learning
+
+    options = [option for option in learning.OPTIONS if option is learning.NOTHING or option.is_reranked]
+    monkeypatch.setattr(learning, "choose", partial(learning.choose, options=options))
+    words = list(SUBJECTS)
+    for word, other in zip(
+        words, words[1:] + words[:1], strict=True
+    ):  # a passage is on what its title says, not on what it says most
+        monkeypatch.setitem(SUBJECTS, word, f"Here the {other} is spoken of, this {other} and that {other}.")
+        monkeypatch.setitem(TITLES, word, word)
+    project, iteration, release = trained(tmp_path / "toy", person)
+    assert "a learned ranking" in iteration.config["retriever"]["sentence"]
+    first = db.session.scalars(select(Release).where(Release.number == 1, Release.project_id == project.id)).one()
+    assert first_passage(load_release(describe(release)), NEW) == SUBJECTS["vehicle"]
+    assert first_passage(load_release(describe(first)), NEW) != SUBJECTS["vehicle"]
 
 
 def let_it_tune(monkeypatch: pytest.MonkeyPatch) -> None:

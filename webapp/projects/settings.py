@@ -24,7 +24,7 @@ CHOICES: dict[str, dict[str, str]] = {
     },
     "learn_retriever": {
         "off": "no",
-        "on": "yes, by a small addition to the embeddings",
+        "on": "yes, by how passages are ranked or a small addition to the embeddings",
         "encoder": "yes, its sentence encoder too; takes minutes, and embeds every passage again when it helps",
     },
     "rehearsal": {"on": "yes", "off": "no"},

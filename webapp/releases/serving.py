@@ -72,9 +72,17 @@ class LoadedRelease:
             return [() for _ in texts]
         vectors = self.embedder.encode(list(texts))
         lifts = self.memory.current(self.embedder).recall(vectors) if with_memory else None
-        weight = self.adapter.words_weight if self.adapter is not None else 1.0
-        aimed = self._aim(texts, vectors)
-        found = self.index.search_many(list(texts), aimed, k=k + SPARE_HITS, lifts=lifts, words_weight=weight)
+        weight, reranker = (
+            (self.adapter.words_weight, self.adapter.reranker) if self.adapter is not None else (1.0, None)
+        )
+        found = self.index.search_many(
+            list(texts),
+            self._aim(texts, vectors),
+            k=k + SPARE_HITS,
+            lifts=lifts,
+            words_weight=weight,
+            reranker=reranker,
+        )
         there = passage_texts([hit.passage for hits in found for hit in hits])
         return [tuple(hit for hit in hits if hit.passage in there)[:k] for hits in found]
 
