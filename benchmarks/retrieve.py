@@ -23,6 +23,7 @@ import numpy as np
 from retriever.embedder import Embedder, load_embedder
 from retriever.evaluate import hit_at, ndcg, recall_at, reciprocal_rank
 from retriever.index import HybridIndex, passage_text
+from retriever.reranker import FEATURES, Reranker
 from retriever.splitter import split
 from retriever.types import Passage
 
@@ -126,7 +127,7 @@ def grown(passages: Sequence[Passage], vectors: np.ndarray, size: int) -> tuple[
         text = passages[id % len(passages)].text.split()
         for position in chance.sample(range(len(text)), len(text) // 5):
             text[position] = chance.choice(words)
-        many.append(Passage(id, " ".join(text)))
+        many.append(Passage(id, " ".join(text), title=passages[id % len(passages)].title))
     rows = vectors[np.arange(size) % len(vectors)]
     rows = rows + noise.normal(0, 0.03, rows.shape).astype(np.float32)
     return many, rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -141,12 +142,18 @@ def measure_search(
         clock(partial(index.search, question, vector, k=5)) for question, vector in zip(questions, asked, strict=True)
     ]
     wall, processor = sorted(pair[0] for pair in times), sorted(pair[1] for pair in times)
+    reranker = Reranker((1.0,) * len(FEATURES))
+    reranked = sorted(
+        clock(partial(index.search_ids, [question], vector.reshape(1, -1), k=5, reranker=reranker))[1]
+        for question, vector in zip(questions, asked, strict=True)
+    )
     change_s = clock(lambda: index.add([Passage(len(passages), "One more passage.")], vectors[:1]))[0]
     return {
         "passages": len(passages),
         "p50_ms": 1000 * wall[len(wall) // 2],
         "p95_ms": 1000 * wall[int(len(wall) * 0.95)],
         "processor_p50_ms": 1000 * processor[len(processor) // 2],
+        "reranked_processor_p50_ms": 1000 * reranked[len(reranked) // 2],
         "add_one_s": change_s,
     }
 

@@ -1,4 +1,4 @@
-"""What 200 judged pairs are worth to the retriever on questions that it has not seen: memory, adapter, what validation chooses.
+"""What 200 judged pairs are worth to the retriever on questions that it has not seen: memory, adapter, ranking, what validation chooses.
 
     python benchmarks/retriever_learning.py --feedback feedbackqa.jsonl --json
     python benchmarks/retriever_learning.py --corpus docs.jsonl --questions queries.jsonl --seeds 0 1 2 --json
@@ -31,14 +31,15 @@ from retriever.encoder_trial import Tuning, train_encoder
 from retriever.evaluate import ndcg, recall_at
 from retriever.finetuning import has_bfloat16
 from retriever.index import HybridIndex, passage_text
-from retriever.learning import OPTIONS, Choice, choose
+from retriever.learning import NOTHING, OPTIONS, Choice, choose
 from retriever.memory import Memory, Remembered
-from retriever.school import School, Taught, ranked_ids
+from retriever.school import School, Taught, ranked_ids, unchanging
 
 GRADES = {"Excellent": 2.0, "Acceptable": 1.0}
 RESAMPLES = 2000
 ADAPTER = next(option for option in OPTIONS if option.name == "an adapter")
 ECHO = next(option for option in OPTIONS if option.echo)
+RANKING = next(option for option in OPTIONS if option.is_reranked)
 
 
 @dataclass
@@ -154,20 +155,21 @@ def with_memory(trial: Trial) -> list[list[int]]:
     return [[hit.passage for hit in found] for found in hits]
 
 
-def adapted(trial: Trial) -> tuple[list[list[int]], list[list[int]], Choice]:
-    """The ranking by the adapter whether or not it is chosen, the one by what is chosen, and the choice."""
-    index, texts, vectors = trial.index, trial.texts, trial.vectors
-    plain = index.search_ids(texts, vectors, k=30)
-    always = trial.school().train(ADAPTER, range(len(trial.taught)))
-    forced = index.search_ids(texts, always.apply(vectors), k=30)
+def learned(trial: Trial) -> tuple[dict[str, list[list[int]]], Choice]:
+    """The rankings by an adapter and by a learned ranking, chosen or not, the one by what is chosen, and the choice."""
+    index, texts, vectors, school = trial.index, trial.texts, trial.vectors, trial.school()
+    everything = range(len(trial.taught))
+    ways = {
+        f"{option.name}, always": ranked_ids(index, school.train(option, everything), texts, vectors, k=30)
+        for option in (ADAPTER, RANKING)
+    }
     choice = choose(index, trial.taught, trial.data.asked[trial.judged], seed=trial.seed)
-    if choice.adapter is None:
-        return forced, plain, choice
-    return forced, ranked_ids(index, choice.adapter, texts, vectors, k=30), choice
+    taken = choice.adapter or unchanging(NOTHING, dimension=index.dimension, embedder_identity=index.embedder_identity)
+    return {**ways, "what validation chose": ranked_ids(index, taken, texts, vectors, k=30)}, choice
 
 
 def fine_tuned(trial: Trial) -> dict[str, list[list[int]]]:
-    """The rankings by an encoder fine-tuned on all that was judged, chosen or not, with one search and with two."""
+    """The rankings by an encoder fine-tuned on all that was judged, chosen or not: as fused, with a second search, and learned."""
     data, texts = trial.data, trial.texts
     if not isinstance(data.embedder, SentenceEmbedder):
         raise SystemExit("--tune needs an embedder with weights, such as minilm.")
@@ -175,12 +177,14 @@ def fine_tuned(trial: Trial) -> dict[str, list[list[int]]]:
         tuning = Tuning(data.embedder, Path(folder))
         began = time.process_time()
         everything = range(len(trial.taught))
-        tuned = train_encoder(trial.school(), tuning, everything, Path(folder, "encoder"), seed=trial.seed, report=None)
+        school = trial.school()
+        tuned = train_encoder(school, tuning, everything, Path(folder, "encoder"), seed=trial.seed, report=None)
         trained = time.process_time()
         vectors, again = (
             embed_fast(tuned, texts),
             index_of(data, embed_fast(tuned, [passage_text(passage) for passage in data.collection.passages])),
         )
+    ranking = school.rank(RANKING, everything, dimension=tuned.dimension, embedder_identity=tuned.identity)
     print(
         f"{trained - began:.0f} processor seconds of fine-tuning, {time.process_time() - trained:.0f} of embedding",
         flush=True,
@@ -190,6 +194,7 @@ def fine_tuned(trial: Trial) -> dict[str, list[list[int]]]:
         "fine-tuned, second search, always": again.search_ids(
             texts, again.echoed(texts, vectors, weight=ECHO.echo), k=30
         ),
+        "fine-tuned, learned ranking, always": ranked_ids(again, ranking, texts, vectors, k=30),
     }
 
 
@@ -269,10 +274,10 @@ def measure(data: Judged, arguments: argparse.Namespace) -> list[dict[str, Any]]
                 keep(way, rows, found)
         if arguments.untrained:
             continue
-        forced, chosen, choice = adapted(trial)
+        ways, choice = learned(trial)
         print(choice.sentence, flush=True)
-        keep("adapter", rows, forced)
-        keep("what validation chose", rows, chosen)
+        for way, found in ways.items():
+            keep(way, rows, found)
     return [compare(way, scores["nothing"], found) for way, found in scores.items() if way != "nothing"]
 
 
@@ -318,7 +323,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--tune", action="store_true", help="also fine-tune the encoder on what was judged: minutes a seed"
     )
-    parser.add_argument("--untrained", action="store_true", help="leave out the adapters and the choice")
+    parser.add_argument("--untrained", action="store_true", help="leave out adapters, ranking and the choice")
     parser.add_argument("--cache", type=Path, help="folder that keeps the plain embedder's vectors from run to run")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="end with one line of figures")
