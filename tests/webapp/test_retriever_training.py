@@ -46,17 +46,17 @@ SHAPES = (
 NEW = "Do you like a vehicle?"
 
 
-def make_project(folder: Path, *, embedder: str, learn_retriever: str) -> Project:
+def make_project(folder: Path, *, embedder: str, learn_retriever: str | None = None) -> Project:
+    """A small project of the settings that a new one has, but for those that take time and what ``learn_retriever`` says."""
     toy_loop.use_one_thread()
     folder.mkdir(parents=True, exist_ok=True)
     with write() as session:
         project = create_project(
             session, "Subjects", task="qa", base=str(build_span(folder / "base")), embedder=embedder
         )
+    changes = {} if learn_retriever is None else {"learn_retriever": learn_retriever}
     with write() as session:
-        project_settings.update(
-            session, project, epochs=1.0, train_after=0, passages_shown=2, effects=0, learn_retriever=learn_retriever
-        )
+        project_settings.update(session, project, epochs=1.0, train_after=0, passages_shown=2, effects=0, **changes)
     documents = [{"id": word, "title": TITLES.get(word, ""), "text": text} for word, text in SUBJECTS.items()]
     questions = [{"question": shape.format(word)} for shape in SHAPES for word in SUBJECTS]
     toy_loop.import_lines(folder / "documents.jsonl", documents, project, "documents")
@@ -74,7 +74,7 @@ def label_all(project: Project, person: Person) -> None:
 
 
 def trained(
-    folder: Path, person: Person, *, embedder: str = "hash", learn_retriever: str = "on"
+    folder: Path, person: Person, *, embedder: str = "hash", learn_retriever: str | None = None
 ) -> tuple[Project, Iteration, Release]:
     project = make_project(folder, embedder=embedder, learn_retriever=learn_retriever)
     label_all(project, person)
@@ -297,7 +297,7 @@ def test_a_setting_changed_between_two_attempts_changes_nothing_of_a_running_ite
     def die(*_: object, **__: object) -> None:
         raise OSError("killed before the retriever was chosen")
 
-    project = make_project(tmp_path / "toy", embedder="hash", learn_retriever="on")
+    project = make_project(tmp_path / "toy", embedder="hash")
     label_all(project, person)
     with monkeypatch.context() as patch:
         patch.setattr(retriever_training, "_choose", die)
@@ -312,7 +312,7 @@ def test_a_setting_changed_between_two_attempts_changes_nothing_of_a_running_ite
 
 
 def test_a_damaged_index_is_refused_before_anything_is_learned_from_it(app: Flask, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "toy", embedder="hash", learn_retriever="on")
+    project = make_project(tmp_path / "toy", embedder="hash")
     champion = champion_of(project)
     assert champion is not None
     assert champion.index is not None

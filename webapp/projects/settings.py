@@ -67,7 +67,7 @@ class ProjectSettings:
         "random", 0, 0, "Which waiting question comes next; questions that are nearly the same never follow each other."
     )
     learn_retriever: str = setting(
-        "off", 0, 0, "Whether iterations train the search for passages too; only what helps on labels held out is kept."
+        "on", 0, 0, "Whether iterations train the search for passages too; only what helps on labels held out is kept."
     )
     rehearsal: str = setting(
         "on", 0, 0, "Whether some of what the base model was first taught is mixed in, so that it does not forget it."
