@@ -10,10 +10,20 @@ from training.types import FitConfig
 SIDES = ("ours", "ours_positives", "stock", "stock_all")
 
 
+LEARNING = ("training/**/*.py", "retriever/*.py", "benchmarks/*.py")
+
+
+def code() -> str:
+    """A hash of what trains and measures: points of another state of it are other points."""
+    root = Path(__file__).resolve().parent.parent
+    paths = sorted(path for pattern in LEARNING for path in root.glob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
 def fingerprints(options: argparse.Namespace) -> dict[str, str]:
-    """Of each side: the files, the base and the settings that change its points."""
+    """Of each side: the files, the base, the settings and the code that change its points."""
     files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (options.labels, options.test)]
-    shared = [*files, options.label_rows, options.test_rows, options.test_limit, options.base]
+    shared = [code(), *files, options.label_rows, options.test_rows, options.test_limit, options.base]
     ours = [options.strategy, options.epochs, options.learning_rate, options.variations, options.similarity]
     ours += [] if options.abstention == "on" else ["judging only"]
     stock = [options.stock_epochs, options.stock_learning_rate]

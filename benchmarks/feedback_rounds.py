@@ -28,6 +28,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.curve_figures import FIGURES, Point, compare
+from benchmarks.curve_options import code
 from benchmarks.learning_curve import TASK, VALIDATION_EVERY, is_worse, load, measure, quiet, read_rows, to_gold
 from benchmarks.rounds_file import RoundsFile
 from training.lessons import Lessons, Material
@@ -136,7 +137,7 @@ def main() -> None:
     test = [to_gold(i, row) for i, row in enumerate(measured[: options.test_limit])]
     marks = read_marks(options.feedback, options.limit)
     files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (options.feedback, options.test)]
-    decides = repr((files, options.test_limit, options.limit, options.base, options.epochs))
+    decides = repr((code(), files, options.test_limit, options.limit, options.base, options.epochs))
     key = hashlib.sha256(decides.encode()).hexdigest()[:16]
     kept = RoundsFile(options.rounds_file, dict.fromkeys((*SIDES, "base"), key))
     start = kept.find("base", 0, [0])

@@ -25,18 +25,20 @@ readers are too sure, and what a few labels say against their odds is mostly cha
 labels that show that the odds tell much raise it to one and beyond."""
 
 SIMILARITY_PRIOR = (0.45, 0.3)
-"""The same of the similarity's weight, in log-odds for one standard deviation of it: found with the shipped reader on 500 questions
-about films (SubjQA), with which no published figure of likeness is measured. With no label against it, likeness counts a little; labels
-have the last word."""
+"""Mean and standard deviation of the weight of the passage's likeness, in log-odds for one standard deviation of it: found with the shipped
+reader on 500 questions about films (SubjQA), with which no published figure of likeness is measured. With no label against it, likeness counts
+a little; labels have the last word."""
 
 ANSWER_PRIOR = (0.2, 0.3)
-"""The same of how alike the text and the answer's own words are."""
+"""The same of the answer's likeness, a guess that is wide: development rows did as well with means of 0.1 to 0.3. The weight may come out
+below zero: there are texts whose wrong answers repeat the question."""
 
 LEAST_SPREAD = 1e-3
 """Similarities that differ by less than this tell nothing apart."""
 
 ODDS = 1  # which of the signs
-WIDE = 100.0
+NARROW, WIDE = 1e-6, 100.0
+LEAST_FALL = 1e-4  # of what the slope promises (Armijo's rule)
 LARGEST_ODDS = 12.0
 Z_95 = 1.96
 LARGEST_LOG = 5.0
@@ -105,7 +107,9 @@ def learn(train: Seen, validation: Seen, *, identity: str) -> Weights | None:
     units = np.std(signs[:, 2:], axis=0)
     if units[0] < LEAST_SPREAD:
         return None
-    means, spreads = np.array([SIMILARITY_PRIOR, ANSWER_PRIOR]).T / np.maximum(units, LEAST_SPREAD)
+    # Answers that are all alike tell nothing, whatever others may be like: their weight stays zero.
+    means, spreads = np.array([SIMILARITY_PRIOR, ANSWER_PRIOR]).T / np.where(units < LEAST_SPREAD, np.inf, units)
+    spreads = np.maximum(spreads, NARROW)
     odds, log_spread = math.log(ODDS_PRIOR[0]), ODDS_PRIOR[1]
     first, errors = _regress(signs, train.answerable, mean=[0.0, odds, *means], sd=[WIDE, log_spread, *spreads])
     second, errors = _regress(
@@ -146,7 +150,7 @@ def _regress(
         slope = moves.T @ (chance - target) + precision * (values - centre)
         curve = (moves.T * (chance * (1 - chance))) @ moves + np.diag(precision)
         step = np.linalg.solve(curve, slope)
-        while cost(values - step) > cost(values) and np.abs(step).max() > CLOSE:
+        while cost(values) - cost(values - step) < LEAST_FALL * float(slope @ step) and np.abs(step).max() > CLOSE:
             step /= 2
         values = values - step
         if np.abs(step).max() <= CLOSE:

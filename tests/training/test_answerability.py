@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 import toys
 
@@ -148,6 +149,34 @@ def test_weights_that_are_not_what_was_saved_are_refused_in_a_sentence(
         load_answerer(tmp_path / "saved", QA, similarity=Topic())
     path.write_text(json.dumps({**content, "answerability": {**whole, "of_tomorrow": 1}}))
     assert load_answerer(tmp_path / "saved", QA, similarity=Topic()).settings.answerability is not None
+    # What was saved before the answer's likeness counted, and before the threshold alone was kept.
+    before = {key: value for key, value in whole.items() if key not in {"answer", "threshold_alone"}}
+    path.write_text(json.dumps({**content, "answerability": before}))
+    assert load_answerer(tmp_path / "saved", QA, similarity=Topic()).settings.answerability == weights
+
+
+def test_answers_that_are_all_alike_count_nothing() -> None:
+    rows = [seen(count, similarity=1.0, odds=0.5, seed=seed) for seed, count in ((1, 100), (2, 30))]
+    alike = [with_passages(one, [likeness.passage for likeness in one.likenesses]) for one in rows]
+    weights = answerability.learn(alike[0], alike[1], identity="")
+    assert weights is not None
+    assert abs(weights.answer) < 0.01
+
+
+@pytest.mark.parametrize("count", [8, 40, 300])
+def test_no_weights_near_the_learned_ones_are_likelier(count: int) -> None:
+    rows = seen(count, similarity=1.0, odds=1.5, answer=1.0, seed=count)
+    signs, mean, sd = answerability._signs(rows), [0.0, -1.6, 3.0, 1.0], [100.0, 0.7, 2.0, 1.5]
+    found, _ = answerability._regress(signs, rows.answerable, mean=mean, sd=sd)
+
+    def cost(values: np.ndarray) -> float:
+        odds = signs @ np.array([values[0], np.exp(values[1]), *values[2:]])
+        loss = np.logaddexp(0, odds) - np.array(rows.answerable) * odds
+        return float(loss.sum() + (((values - mean) / sd) ** 2).sum() / 2)
+
+    chooser = np.random.default_rng(0)
+    for size in (1e-3, 1e-2, 0.1):
+        assert all(cost(found + size * chooser.normal(size=4)) >= cost(found) for _ in range(50))
 
 
 class Topic:

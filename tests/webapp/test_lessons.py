@@ -99,8 +99,12 @@ def test_an_iteration_learns_from_what_was_switched_on_and_says_so(
     for low, words in ((0.4, "these labels show that it tells"), (-0.4, "these labels alone could not show how much")):
         with write() as session:
             row = session.get_one(Iteration, iteration.id)
-            row.config = {**row.config, "learned": {**learned, "similarity": {"weight": 3.0, "low": low, "high": 6.0}}}
-        assert words in client.get(f"/p/{project.id}/iterations/{iteration.number}").text
+            told = {"weight": 3.0, "low": low, "high": 6.0, "answer": -0.25}
+            row.config = {**row.config, "learned": {**learned, "similarity": told}}
+        page = client.get(f"/p/{project.id}/iterations/{iteration.number}").text
+        assert words in page
+        assert "and by that of the answer's own words" in page
+        assert "; of the answer's likeness -0.2)" in page
 
 
 def test_without_a_switch_its_rows_stay_away(app: Flask, project: Project, person: Person, base: Path) -> None:

@@ -1,11 +1,13 @@
 """A release that judges by likeness is given what measures it, by the project's own embedder."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from retriever.similarity import SentenceSimilarity
 from tests.serving_kit import build_served
 from training.answerability import Weights
 from training.answerers import load_answerer
@@ -25,12 +27,13 @@ def served(app: Flask, tmp_path: Path) -> Project:
     return build_served(tmp_path)
 
 
-def with_likeness(project: Project, weight: float) -> Release:
-    """The champion's model, whose odds count nothing and likeness everything."""
+def with_likeness(project: Project, weight: float, *, answer: float = 0.0) -> Release:
+    """The champion's model, whose odds count nothing and the likeness of the passage, or of the answer, everything."""
     champion = champion_of(project)
     assert champion is not None
     answerer = load_answerer(absolute(champion.answerer_path), get_task(project.task))
-    weights = Weights(-weight / 2, 0.0, weight, 1.0, weight, champion.embedder, threshold_alone=0.25)
+    bias = -(weight + answer) / 2
+    weights = Weights(bias, 0.0, weight, 1.0, weight, champion.embedder, threshold_alone=0.25, answer=answer)
     answerer.settings = replace(answerer.settings, answerability=weights)
     place = new_artefact_path(project.id, "answerer")
     with writing(place, kind="answerer") as target:
@@ -46,6 +49,19 @@ def test_a_release_answers_what_its_passage_is_like_and_refuses_the_rest(served:
     near, far = loaded.answer([QUESTION, "Zebra quantum xylophone vodka?"], k=1)
     assert near.prediction.answerable_score > 0.9
     assert far.prediction.answerable_score < 0.1
+
+
+def test_the_likeness_of_the_answers_own_words_counts_by_itself(served: Project) -> None:
+    loaded = serving.load_release(serving.describe(with_likeness(served, 0.0, answer=10.0)))
+    alike = SentenceSimilarity(loaded.embedder)
+    for question in (QUESTION, "Where is Chez Bella?"):
+        [said] = loaded.answer([question], k=1)
+        to_answer, to_passage = alike(
+            [(question, said.prediction.best_text), (question, loaded.index.passage(said.hits[0].passage).text)]
+        )
+        assert abs(to_answer - to_passage) > 0.05
+        score = said.prediction.answerable_score
+        assert math.log(score / (1 - score)) == pytest.approx(10 * to_answer - 5, abs=1e-3)
 
 
 def test_without_a_release_around_it_a_model_is_given_it_where_it_wants_it_or_learns(served: Project) -> None:

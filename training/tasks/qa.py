@@ -214,8 +214,8 @@ def _share_to_recognise(before: Sequence[Prediction], golds: Sequence[Gold]) -> 
 def _judge_by_similarity(
     answerer: Any, untrained: Seen, alone: Sequence[Prediction], validation: Sequence[Gold], *, share: float
 ) -> dict[str, float]:
-    """Let the likeness of question and passage count beside the reader's own odds, unless the labels speak against it. ``alone``: what
-    the trained reader says to ``validation`` by itself."""
+    """Let the likeness of question, passage and answer count beside the reader's own odds, unless the labels speak against the passage's.
+    ``alone``: what the trained reader says to ``validation`` by itself."""
     alike = likenesses(answerer, _inputs(validation), alone)
     labelled = [i for i, gold in enumerate(validation) if not gold.is_rehearsal]
     seen = _seen(
@@ -229,7 +229,10 @@ def _judge_by_similarity(
     near = _same_refusals([decide(one, weights.threshold_alone) for one in alone], weighed, validation)
     settings = replace(answerer.settings, answerability=weights, answerable_threshold=near)
     answerer.settings = _calibrated(settings, weighed, validation, share=share)
-    return {"similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high}
+    return {
+        "similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high,
+        "similarity_answer": weights.answer,
+    }  # fmt: skip
 
 
 def _same_refusals(alone: Sequence[Prediction], weighed: Sequence[Prediction], golds: Sequence[Gold]) -> float:
