@@ -14,6 +14,7 @@ from sqlalchemy import update
 from webapp.db import PRAGMAS, write
 from webapp.jobs import service
 from webapp.jobs.context import context_of
+from webapp.jobs.run import wait
 from webapp.models import Job, Process, Project, db, now
 from webapp.projects.service import create_project
 from webapp.settings import Settings
@@ -76,6 +77,23 @@ def test_a_job_that_waits_says_for_which_other_job_or_that_no_worker_is_running(
     assert waits(client, job).startswith("Starting again: it was killed. · Preparing answers")
     set_state(job, state="running", message="Embedding", fraction=0.25)
     assert waits(client, job) == "Embedding · 25 %"
+
+
+def test_who_waits_for_a_job_does_it_where_no_worker_runs_and_says_so_of_none(job: Job, project: Project) -> None:
+    heard: list[str] = []
+    assert wait(job.id, report=lambda _, message: heard.append(message)).state == "failed"  # there is nothing to index
+    assert not any("No worker" in message for message in heard)
+
+    def cancel_it(_: float, message: str) -> None:
+        heard.append(message)
+        with write() as session:
+            service.cancel(session, waiting)
+
+    waiting = add_job("index", project)
+    with write() as session:
+        session.add(Process(name="worker", pid=1))
+    assert wait(waiting.id, report=cancel_it).state == "cancelled"
+    assert heard[-1] == "The worker begins it in a moment."
 
 
 def test_the_corpus_page_says_what_an_import_waits_for(client: FlaskClient, project: Project) -> None:

@@ -125,9 +125,10 @@ def wait(job_id: int, *, report: Callable[[float, str], None] | None = None) -> 
         job = service.job_or_404(job_id)
         if not service.is_active(job):
             return job
+        has_worker = is_alive("worker")
         if report is not None:
-            report(job.fraction, job.message or waits_for(job))
-        if not is_alive("worker"):
+            report(job.fraction, job.message or (waits_for(job) if has_worker else ""))
+        if not has_worker:
             with write() as session:
                 service.requeue_stale(session)
             if run_here(job_id, report=report):
