@@ -68,15 +68,34 @@ def test_a_job_that_waits_says_for_which_other_job_or_that_no_worker_is_running(
     sooner = add_job("import", other, priority=1)
     assert waits(client, job) == "An import in Menus <b> goes first."
     assert waits(client, sooner) == "The worker begins it in a moment."
-    running = add_job("predict", project, state="running", priority=30)
-    assert waits(client, job) == "Preparing answers in this project goes first."
-    assert waits(client, sooner) == f"Preparing answers in {project.name} goes first."
+    running = add_job("import", project, state="running", priority=30)
+    assert waits(client, job) == "An import in this project goes first."
+    assert waits(client, sooner) == f"An import in {project.name} goes first."
     assert waits(client, add_job("train", project)) == "An iteration in Menus <b> goes first."
     assert waits(client, running) == ""
     set_state(job, message="Starting again: it was killed.", attempt=1)
-    assert waits(client, job).startswith("Starting again: it was killed. · Preparing answers")
+    assert waits(client, job).startswith("Starting again: it was killed. · An import")
     set_state(job, state="running", message="Embedding", fraction=0.25)
     assert waits(client, job) == "Embedding · 25 %"
+
+
+def test_answering_ahead_makes_way_for_what_is_more_urgent_and_to_answer_again_for_anything(
+    client: FlaskClient, job: Job, project: Project
+) -> None:
+    with write() as session:
+        session.add(Process(name="worker", pid=1))
+        other = create_project(session, "Menus")
+    running = add_job("predict", project, state="running", priority=20)
+    assert waits(client, job) == "Preparing answers in this project makes way for it."
+    export = add_job("export", other, priority=5)
+    assert waits(client, export) == f"Preparing answers in {project.name} makes way for it."
+    assert waits(client, job) == "An export in Menus goes first."  # the running one makes way for that too
+    set_state(export, state="cancelled")
+    as_urgent = add_job("predict", other, priority=20)
+    set_state(job, state="cancelled")
+    assert waits(client, as_urgent) == f"Preparing answers in {project.name} goes first."
+    set_state(running, priority=10, payload={"refresh": True})
+    assert waits(client, as_urgent) == f"Preparing answers in {project.name} makes way for it."
 
 
 def test_who_waits_for_a_job_does_it_where_no_worker_runs_and_says_so_of_none(job: Job, project: Project) -> None:

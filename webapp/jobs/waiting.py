@@ -1,5 +1,7 @@
 """What a queued job waits for, in words: the job that goes before it, or a worker, with the command that starts one."""
 
+from typing import Any
+
 from sqlalchemy import and_, case, or_, select
 
 from webapp.health import MENDS, is_alive
@@ -14,7 +16,7 @@ BEFORE = {
     "train": "An iteration",
     "export": "An export",
 }
-"""Kind -> the beginning of the sentence that ends in "goes first"."""
+"""Kind -> the beginning of the sentence that ends in "goes first" or "makes way for it"."""
 
 
 def waits_for(job: Job) -> str:
@@ -26,20 +28,24 @@ def waits_for(job: Job) -> str:
     before = _before(job)
     if before is None:
         return "The worker begins it in a moment."
-    kind, project_id, name = before
-    where = "" if name is None else " in this project" if project_id == job.project_id else f" in {name}"
-    return f"{BEFORE.get(kind, kind)}{where} goes first."
+    where = (
+        "" if before.name is None else " in this project" if before.project == job.project_id else f" in {before.name}"
+    )
+    return f"{BEFORE.get(before.kind, before.kind)}{where} {'makes way for it' if before.makes_way else 'goes first'}."
 
 
-def _before(job: Job) -> tuple[str, int | None, str | None] | None:
-    """Kind and project of the job that the worker has in hand where ``job`` could be, else of the next one it takes before."""
+def _before(job: Job) -> Any:
+    """The job that the worker has in hand where ``job`` could be, else the next one it takes before. One in hand that stops for ``job`` counts
+    only where no other goes before: answering ahead does, for what is more urgent, and to answer again for anything."""
     is_long = Job.kind.in_(LONG_KINDS)
-    is_queued = case((Job.state == "queued", 1), else_=0)
+    in_hand = Job.state != "queued"
+    stops = or_(Job.priority > job.priority, Job.payload["refresh"].as_boolean())
+    makes_way = case((and_(in_hand, Job.kind == "predict", stops), 1), else_=0)
     sooner = or_(Job.priority < job.priority, and_(Job.priority == job.priority, Job.id < job.id))
     statement = (
-        select(Job.kind, Project.id, Project.name).outerjoin(Project, Project.id == Job.project_id)
+        select(Job.kind, Project.id.label("project"), Project.name, makes_way.label("makes_way"))
+        .outerjoin(Project, Project.id == Job.project_id)
         .where(Job.id != job.id, Job.state.in_(ACTIVE_JOB_STATES), is_long if job.kind in LONG_KINDS else ~is_long)
-        .where(or_(Job.state != "queued", sooner)).order_by(is_queued, Job.priority, Job.id).limit(1)
+        .where(or_(in_hand, sooner)).order_by(makes_way, case((in_hand, 0), else_=1), Job.priority, Job.id).limit(1)
     )  # fmt: skip
-    row = db.session.execute(statement).first()
-    return None if row is None else (row[0], row[1], row[2])
+    return db.session.execute(statement).first()
