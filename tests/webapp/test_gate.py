@@ -185,6 +185,13 @@ NO_BETTER = (measured([1.0] * 20 + [0.0] * 20), measured([1.0] * 20 + [0.0] * 20
 FOUND = Watched("Right passage among the first five", [0.0] * 30, [1.0] * 15 + [0.0] * 15, kind="retrieval")
 LOST = Watched("F1 on corrected questions", [1.0] * 20, [1.0] * 8 + [0.0] * 12)
 CHANCE = (measured([0.0] * 20), measured([1.0] * 6 + [-1.0] * 5 + [0.0] * 9))
+LOSING_CHANCE = (measured(CHANCE[0].each, answerable_f1=0.9), measured(CHANCE[1].each, answerable_f1=0.4))
+LOSING = (measured(BETTER[0].each, answerable_f1=0.9), measured(BETTER[1].each, answerable_f1=0.4))
+REFUSING = Evidence(refused=Refused(0.1, 0.4, 30, has_gained=False))
+SURELY_LATER = Watched("Right passage among the first five", [1.0] * 30, [1.0] * 15 + [0.0] * 15, kind="retrieval")
+EARLIER = Watched("Mean reciprocal rank of the right passage", [0.2] * 30, [0.2] * 15 + [0.5] * 15, kind="retrieval")
+SURE_ENOUGH = (measured([0.0] * 6 + [1.0] * 4 + [0.0] * 290), measured([1.0] * 6 + [0.0] * 294))
+TINY = (measured([0.5] * 40), measured([0.5004] * 40))
 LIKELY = (measured([0.0] * 100), measured([1.0] + [0.0] * 99))
 ON = "on 40 test questions"
 
@@ -197,10 +204,20 @@ ON = "on 40 test questions"
         (with_evidence(Evidence(), BETTER[::-1]), "held back", f"No: F1 fell by 75.0 points {ON}, so the gate held it back."),
         (with_evidence(Evidence(), NO_BETTER), "held back", f"No: F1 stayed the same {ON}, so"),
         (with_evidence(Evidence(), CHANCE), "held back", "Perhaps: F1 rose by 5.0 points on 20 test questions, which may be chance, so"),
-        (with_evidence(Evidence(refused=Refused(0.1, 0.4, 30, has_gained=False))), "held back", f"Not on the whole: F1 rose by 75.0 points {ON}, but it lost too much elsewhere, so"),
+        (gate(*LOSING_CHANCE, answerable=20), "held back", "No: F1 rose by 5.0 points on 20 test questions, which may be chance, and it lost too much elsewhere, so"),
+        (with_evidence(REFUSING, CHANCE), "held back", "No: F1 rose by 5.0 points on 20 test questions, which may be chance, and it refuses too many questions that have an answer, so"),
+        (gate(*LOSING, answerable=40), "held back", f"Not on the whole: F1 rose by 75.0 points {ON}, but it lost too much elsewhere, so"),
+        (with_evidence(Evidence([SURELY_LATER])), "held back", f"Not on the whole: F1 rose by 75.0 points {ON}, but it lost too much elsewhere, so"),
+        (with_evidence(REFUSING), "held back", f"Not on the whole: F1 rose by 75.0 points {ON}, but it refuses too many questions that have an answer, so"),
+        (with_evidence(REFUSING, SURE_ENOUGH), "held back", "Not on the whole: F1 rose by 0.7 points on 300 test questions, but it refuses"),
+        (with_evidence(Evidence([LOST]), SURE_ENOUGH), "a person decides", "In part: F1 rose by 0.7 points on 300 test questions, but not everything"),
+        (with_evidence(Evidence(), TINY), "promoted", f"Yes: F1 rose by less than 0.1 points {ON}, and nothing else"),
+        (with_evidence(Evidence(), TINY[::-1]), "held back", f"No: F1 fell by less than 0.1 points {ON}, so"),
         (with_evidence(Evidence([LOST])), "a person decides", f"In part: F1 rose by 75.0 points {ON}, but not everything speaks for it, so the gate left it to a person."),
         (with_evidence(Evidence([FOUND]), NO_BETTER), "a person decides", "In part: the right passage is found more often, but F1 stayed the same"),
-        (with_evidence(Evidence()).unless(4), "a person decides", "In part: F1 rose by 75.0 points"),
+        (with_evidence(Evidence([EARLIER]), NO_BETTER), "a person decides", "In part: the right passage comes earlier, but F1 stayed the same"),
+        (with_evidence(Evidence([FOUND, EARLIER]), NO_BETTER), "a person decides", "In part: the right passage is found more often, but F1 stayed the same"),
+        (with_evidence(Evidence()).unless(4), "a person decides", f"Nobody can tell yet: F1 rose by 75.0 points {ON}, but release 4 went into service since, so the gate left it to a person."),
         (gate(measured([]), measured([])), "held back", "Nobody can tell: there is no test question to compare them on, so the gate held it back."),
         (gate(measured([]), measured([])).after_practice(), "a person decides", "Nobody can tell: there is no test question to compare them on, so the gate left it"),
     ],
@@ -212,5 +229,26 @@ def test_the_iterations_page_begins_with_the_answer_to_the_gates_question(
     with write() as session:
         session.execute(update(Iteration).where(Iteration.id == iteration).values(gate=gate.to_json()))
     page = client.get(f"/p/{project.id}/iterations/1").text
-    card = " ".join(re.sub(r"<[^>]+>", " ", page[page.index(">Gate<") + 1 :]).split())
-    assert card.startswith(f"Gate is it better than the model in service? {tag} {said}")
+    assert card_of(page).startswith(f"Gate is it better than the model in service? {tag} {said}")
+
+
+def card_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page[page.index(">Gate<") + 1 :]).split())
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        (gate(*LOSING, answerable=40), "but it lost too much elsewhere, so"),
+        (with_evidence(REFUSING), "but it refuses too many questions that have an answer, so"),
+        (with_evidence(Evidence()).unless(4), "but not everything speaks for it, so"),
+    ],
+)
+def test_a_gate_kept_before_it_told_what_was_lost_or_overtaken_still_has_its_answer(
+    client: FlaskClient, project: Project, gate: Gate, said: str
+):
+    iteration, _ = make_iteration(project, 1)
+    kept = {key: value for key, value in gate.to_json().items() if key not in ("has_lost", "overtaken_by")}
+    with write() as session:
+        session.execute(update(Iteration).where(Iteration.id == iteration).values(gate=kept))
+    assert f"F1 rose by 75.0 points {ON}, {said}" in card_of(client.get(f"/p/{project.id}/iterations/1").text)

@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webapp.iterations.gate import TOLERANCE
+from webapp.iterations.compare import RETRIEVAL
+from webapp.iterations.gate import TOLERANCE, Refused
+
+LOST = "it lost too much elsewhere"
+REFUSES = "it refuses too many questions that have an answer"
+SMALLEST_POINTS = 0.05  # less would be shown as 0.0
 
 AFTERWARDS = {
     "promote": "so the gate promoted it",
@@ -20,24 +25,39 @@ def conclude(gate: Mapping[str, Any], name: str) -> str:
     elif gate["decision"] == "promote":
         said = f"{'Yes' if found['low'] > 0 else 'Probably'}: {_moved(name, found)}, and nothing else speaks against it"
     elif gate["decision"] == "ask":
-        said = _asked(name, found)
+        said = _asked(gate, name)
     else:
-        said = _held(name, found)
+        said = _held(gate, name)
     return f"{said}, {AFTERWARDS[gate['decision']]}."
 
 
-def _asked(name: str, found: Mapping[str, Any]) -> str:
+def _asked(gate: Mapping[str, Any], name: str) -> str:
+    found = gate["interval"]
+    if gate.get("overtaken_by") is not None:
+        return f"Nobody can tell yet: {_moved(name, found)}, but release {gate['overtaken_by']} went into service since"
     if _is_gain(found):
         return f"In part: {_moved(name, found)}, but not everything speaks for it"
-    return f"In part: the right passage is found more often, but {_moved(name, found)}"
+    risen = {one["name"] for one in gate.get("watched", ()) if one["kind"] == "retrieval" and one["low"] > 0}
+    how = "comes earlier" if risen == {RETRIEVAL["mrr_at_10"]} else "is found more often"
+    return f"In part: the right passage {how}, but {_moved(name, found)}"
 
 
-def _held(name: str, found: Mapping[str, Any]) -> str:
+def _held(gate: Mapping[str, Any], name: str) -> str:
+    found = gate["interval"]
     if found["difference"] <= 0:
         return f"No: {_moved(name, found)}"
+    against = _objection(gate)
     if _is_gain(found):
-        return f"Not on the whole: {_moved(name, found)}, but it lost too much elsewhere"
-    return f"Perhaps: {_moved(name, found)}, which may be chance"
+        return f"Not on the whole: {_moved(name, found)}, but {against or LOST}"
+    return f"{'No' if against else 'Perhaps'}: {_moved(name, found)}, which may be chance{f', and {against}' if against else ''}"
+
+
+def _objection(gate: Mapping[str, Any]) -> str:
+    """What held it besides its own gain; "" when nothing did. A gate of old did not keep whether a guard fell too far."""
+    refused = Refused(**gate["refused"]) if gate.get("refused") else None
+    if gate.get("has_lost"):
+        return LOST
+    return REFUSES if refused is not None and refused.is_over and not refused.has_gained else ""
 
 
 def _is_gain(found: Mapping[str, Any]) -> bool:
@@ -45,6 +65,9 @@ def _is_gain(found: Mapping[str, Any]) -> bool:
 
 
 def _moved(name: str, found: Mapping[str, Any]) -> str:
+    on = f"on {found['n']} test {'question' if found['n'] == 1 else 'questions'}"
     points = 100 * found["difference"]
-    how = f"{'rose' if points > 0 else 'fell'} by {abs(points):.1f} points" if points else "stayed the same"
-    return f"{name} {how} on {found['n']} test {'question' if found['n'] == 1 else 'questions'}"
+    if not points:
+        return f"{name} stayed the same {on}"
+    size = f"{abs(points):.1f}" if abs(points) >= SMALLEST_POINTS else "less than 0.1"
+    return f"{name} {'rose' if points > 0 else 'fell'} by {size} points {on}"

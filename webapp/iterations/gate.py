@@ -43,6 +43,15 @@ class Refused:
     n: int
     has_gained: bool
 
+    @property
+    def allowed(self) -> float:
+        """How far the share may rise: one question alone is never too many."""
+        return max(REFUSED_MORE, 1.0 / max(self.n, 1))
+
+    @property
+    def is_over(self) -> bool:
+        return self.n > 0 and self.after - self.before > self.allowed + 1e-9
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -74,7 +83,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Gate:
-    """``decision`` is ``promote``, ``hold`` or ``ask``; ``reasons`` are sentences; ``interval`` is of the primary metric's difference."""
+    """``decision`` is ``promote``, ``hold`` or ``ask``; ``reasons`` are sentences; ``interval`` is of the primary metric's difference.
+
+    ``has_lost``: a guarded or watched figure fell so far that this alone holds it. ``overtaken_by``: the release that went into service
+    after the comparison and so made a question of a promotion.
+    """
 
     decision: str
     reasons: tuple[str, ...]
@@ -84,6 +97,8 @@ class Gate:
     watched: tuple[Judgement, ...] = ()
     refused: Refused | None = None
     latency: Latency | None = None
+    has_lost: bool = False
+    overtaken_by: int | None = None
 
     def unless(self, number: int) -> "Gate":
         """The same when another release, ``number``, went into service after the comparison: it promotes nothing by itself."""
@@ -92,7 +107,8 @@ class Gate:
         said = (
             f"Release {number} was put into service after the comparison began, so an engineer decides between the two."
         )
-        return replace(self, decision="ask", reasons=(self.reasons[0], said, *self.reasons[1:]))
+        reasons = (self.reasons[0], said, *self.reasons[1:])
+        return replace(self, decision="ask", reasons=reasons, overtaken_by=number)
 
     def after_practice(self) -> "Gate":
         """The same for a candidate that learned from no label: what nothing could be told of waits for a person."""
@@ -105,6 +121,7 @@ class Gate:
             "decision": self.decision, "reasons": list(self.reasons), "metric": self.metric, "interval": asdict(self.interval),
             "needed": self.needed, "watched": [one.to_json() for one in self.watched],
             "refused": asdict(self.refused) if self.refused else None, "latency": asdict(self.latency) if self.latency else None,
+            "has_lost": self.has_lost, "overtaken_by": self.overtaken_by,
         }  # fmt: skip
 
 
@@ -129,6 +146,7 @@ def decide(
     others = _guard_objections(before, after, names, guards) + [
         one.sentence for one in judged if one.verdict == "objection"
     ]
+    has_lost = bool(others)
     doubts = [one.sentence for one in judged if one.verdict == "doubt"] + _late(evidence.latency)
     _judge_refusals(evidence.refused, others, doubts)
     decision, why = _weigh(interval, primary, others, doubts, judged)
@@ -138,7 +156,7 @@ def decide(
         *_told(judged, evidence.latency),
         *_small_sample(interval, needed),
     )
-    return Gate(decision, reasons, metric, interval, needed, judged, evidence.refused, evidence.latency)  # fmt: skip
+    return Gate(decision, reasons, metric, interval, needed, judged, evidence.refused, evidence.latency, has_lost)  # fmt: skip
 
 
 def _weigh(
@@ -195,14 +213,11 @@ def _guard_objections(
 
 def _judge_refusals(refused: Refused | None, others: list[str], doubts: list[str]) -> None:
     """Refusing more than before is held, unless more is answered right all the same: then a person decides."""
-    if refused is None or refused.n == 0:
-        return
-    allowed = max(REFUSED_MORE, 1.0 / refused.n)
-    if refused.after - refused.before <= allowed + 1e-9:
+    if refused is None or not refused.is_over:
         return
     (doubts if refused.has_gained else others).append(
         f"It abstains too often: {_percent(refused.after)} of {refused.n} answerable questions are refused, {_percent(refused.before)} "
-        f"before; a rise of more than {_percent(allowed)} is not served by itself."
+        f"before; a rise of more than {_percent(refused.allowed)} is not served by itself."
     )
 
 
