@@ -68,7 +68,7 @@ class Chosen:
 @dataclass(frozen=True)
 class View:
     is_active: bool
-    took: str  # how long it ran, or how long its last attempt did; "" before it started
+    took: str  # how long it ran, or how long its last attempt did, where there were more; "" before it started
     candidate: Release | None
     champion: Release | None  # compared with
     is_in_service: bool
@@ -166,7 +166,7 @@ def _took(job: Job) -> str:
         return ""
     ended = job.finished_at or dt.datetime.now(dt.UTC)
     minutes = f"{(ended - job.started_at).total_seconds() / 60:.1f} minutes"
-    return f"last attempt: {minutes}" if job.may_have_run_before else minutes
+    return f"last attempt: {minutes}" if job.attempt > 1 else minutes
 
 
 def _metrics(iteration: Iteration, task: Any) -> tuple[Metric, ...]:
