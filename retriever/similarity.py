@@ -27,7 +27,9 @@ class SentenceSimilarity:
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """For each (text, passage) a cosine, -1 to 1, in order; 0 for a passage without words."""
-        passages = {passage: self._known.pop(passage, None) for _, passage in pairs}
+        passages = {
+            passage: self._known.pop(passage, None) for passage in dict.fromkeys(passage for _, passage in pairs)
+        }
         self._embed({passage for passage, vectors in passages.items() if vectors is None}, into=passages)
         texts = list(dict.fromkeys(text for text, _ in pairs))
         vectors = dict(zip(texts, self._embedder.encode(texts), strict=True)) if texts else {}

@@ -51,3 +51,12 @@ def test_a_known_passage_is_not_embedded_again_until_too_many_others_came(monkey
     embedder.seen.clear()
     assert measure([(QUESTION, NEAR)]) == first[:1]
     assert embedder.seen == [NEAR, QUESTION]
+
+
+def test_a_known_passage_that_stands_twice_in_one_call_is_not_embedded_again() -> None:
+    embedder = Counting()
+    measure = SentenceSimilarity(embedder)
+    first = measure([(QUESTION, NEAR)])
+    embedder.seen.clear()
+    assert measure([(QUESTION, NEAR), (QUESTION, NEAR)]) == first * 2
+    assert embedder.seen == [QUESTION]
