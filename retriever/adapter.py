@@ -108,7 +108,7 @@ class Adapter:
         is_finite = np.isfinite(down).all() and np.isfinite(up).all()
         if down.shape != up.T.shape or not (is_finite and 0 <= weight <= 100 and 0 <= echo <= 100):
             raise RetrieverError(f"The retriever in {folder} is damaged; restore it from a backup.")
-        reranker = Reranker.from_json(learned) if learned is not None else None
+        reranker = Reranker.from_json(learned, folder=folder) if learned is not None else None
         return cls(down, up, embedder_identity=embedder_identity, words_weight=weight, echo=echo, reranker=reranker)
 
 

@@ -5,6 +5,7 @@ Six weights cannot learn a subject, only what to trust in a corpus: words, vecto
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,13 @@ class Reranker:
         return dict(zip(FEATURES, self.weights, strict=True))
 
     @classmethod
-    def from_json(cls, saved: object) -> "Reranker":
-        """Raises :class:`RetrieverError` for other features than these or weights that are no numbers."""
-        if not isinstance(saved, dict) or set(saved) != set(FEATURES):
-            raise RetrieverError("The learned ranking is of another version or damaged.")
-        weights = [saved[name] for name in FEATURES]
-        if not all(isinstance(weight, int | float) and abs(weight) < 1e6 for weight in weights):
-            raise RetrieverError("The learned ranking is damaged.")
+    def from_json(cls, saved: object, *, folder: Path) -> "Reranker":
+        """What was saved in ``folder``. Raises :class:`RetrieverError` for other features than these or weights that are no numbers."""
+        weights = [saved[name] for name in FEATURES] if isinstance(saved, dict) and set(saved) == set(FEATURES) else []
+        if not weights or not all(isinstance(weight, int | float) and abs(weight) < 1e6 for weight in weights):
+            raise RetrieverError(
+                f"The learned ranking in {folder} is damaged or of another version; restore it from a backup."
+            )
         return cls(tuple(float(weight) for weight in weights))
 
 

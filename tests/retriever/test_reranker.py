@@ -109,8 +109,10 @@ def test_weights_of_other_features_or_that_are_no_numbers_are_refused(tmp_path: 
     adapter.save(tmp_path)
     about = json.loads((tmp_path / SETTINGS).read_text())
     (tmp_path / SETTINGS).write_text(json.dumps({**about, "reranker": saved}))
-    with pytest.raises(RetrieverError, match="damaged"):
+    with pytest.raises(RetrieverError) as refused:
         Adapter.load(tmp_path, embedder_identity=IDENTITY)
+    sentence = f"The learned ranking in {tmp_path} is damaged or of another version; restore it from a backup."
+    assert str(refused.value) == sentence
 
 
 def test_a_label_on_the_same_question_still_comes_first_and_the_hits_are_those_of_the_ids() -> None:
