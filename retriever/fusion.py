@@ -37,7 +37,11 @@ def fuse(
 
 
 def lifted(ranked: Mapping[int, float], lifts: Lifts, *, held: Mapping[int, int]) -> list[tuple[int, float]]:
-    """Ids with their scores after the lifts, best first; a lifted passage joins even when nothing found it, if it is ``held``."""
+    """Ids with their scores after the lifts, best first; a lifted passage joins even when nothing found it, if it is ``held``.
+
+    No score falls below 0. Of equal ones the less lowered comes first, then what stood first in ``ranked``: passages that labels
+    lower to 0 alike keep the order they were found in.
+    """
     scores = dict(ranked)
     for id in sorted((id for id in lifts if id in held), key=lambda id: held[id]):
         scores[id] = max(0.0, scores.get(id, 0.0) + lifts[id].weight * MOST)
