@@ -74,10 +74,9 @@ def choose(
     measured = _cross_validate(school, options, _part(told, 0.0, 0.7 if tuning is None else 0.2))
     found, trouble = _tried(school, tuning, seed=seed, report=_part(told, 0.2, 0.7))
     measured += found
-    taken = _taken(measured)
-    best = max(taken or measured, key=lambda one: (_gain(one).mean(), one.option is NOTHING))
+    best, is_taken = pick(measured)
     figures = {name: values for one in measured for name, values in _figures_of(one).items()}
-    if not taken:
+    if not is_taken:
         return Choice(None, _nothing_sentence(best) + trouble, figures, is_held=bool(trouble))
     choice = _trained(school, best, figures, tuning, seed=seed, report=_part(told, 0.7, 1.0))
     return replace(choice, sentence=choice.sentence + trouble)
@@ -115,11 +114,13 @@ def _gain(measured: Measured) -> NDArray[np.float64]:
     return gain
 
 
-def _taken(measured: Sequence[Measured]) -> list[Measured]:
-    """Those that are better than nothing, each by the bar it has to pass."""
+def pick(measured: Sequence[Measured]) -> tuple[Measured, bool]:
+    """The one that gains most of those better than nothing, each by its own bar, and True; the best of all and False when none is."""
     tried = [one for one in measured if one.option is not NOTHING]
     to_prove = sum(not _is_cautious(one.option) for one in tried)
-    return [one for one in tried if _is_sure(one, tried=to_prove)]
+    taken = [one for one in tried if _is_sure(one, tried=to_prove)]
+    best = max(taken or measured, key=lambda one: (_gain(one).mean(), one.option is NOTHING))
+    return best, bool(taken)
 
 
 def _is_cautious(option: Option) -> bool:

@@ -1,18 +1,22 @@
 """A ranking learned from labels: it finds what to trust, changes little without evidence, is saved, and lifts still count."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from retriever.adapter import SETTINGS, Adapter
-from retriever.embedder import HashEmbedder
+from retriever import encoder_trial
+from retriever.adapter import SETTINGS, Adapter, AdapterConfig
+from retriever.embedder import HashEmbedder, SentenceEmbedder
+from retriever.encoder_trial import Measured, Tuning, try_encoder
 from retriever.index import HybridIndex, passage_text
-from retriever.learning import NOTHING, OPTIONS, Choice, choose
+from retriever.learning import NOTHING, OPTIONS, TUNED, Choice, choose, pick
 from retriever.memory import Memory, Remembered
 from retriever.reranker import FEATURES, Candidates, Reranker, features_of, train_reranker
-from retriever.school import Taught, ranked_ids
+from retriever.school import Option, School, Taught, ranked_ids, unchanging
 from retriever.types import Passage, RetrieverError
 
 EMBEDDER = HashEmbedder()
@@ -53,6 +57,12 @@ def learned() -> Reranker:
     return reranker
 
 
+def measured(option: Option, *, gain: float, spread: float = 0.0) -> Measured:
+    """40 questions whose mean gain is ``gain``, half of them ``spread`` above it and half below."""
+    before = np.full((40, 2), 0.5)
+    return Measured(option, before + gain + spread * np.array([[1.0], [-1.0]] * 20), before)
+
+
 def first(adapter: Adapter) -> int:
     return ranked_ids(index(), adapter, [NEW], EMBEDDER.encode([NEW]), k=1)[0][0]
 
@@ -72,6 +82,47 @@ def test_a_ranking_that_helps_no_held_out_question_is_not_taken() -> None:
     choice = chosen(taught(right=-1))  # the passages that come first already
     assert choice.adapter is None
     assert "stays as it is" in choice.sentence
+
+
+def test_a_ranking_needs_only_a_gain_and_is_not_passed_over_for_one_that_gains_more_by_chance() -> None:
+    [ranking], adapter, nothing = LEARNED, Option("an adapter", config=AdapterConfig()), measured(NOTHING, gain=0.0)
+    slight, noisy = measured(ranking, gain=0.001, spread=0.25), measured(adapter, gain=0.05, spread=0.25)
+    assert pick([nothing, noisy, slight]) == (slight, True)
+    assert pick([nothing, noisy]) == (noisy, False)
+    assert pick([nothing, measured(ranking, gain=0.0, spread=0.25)]) == (nothing, False)
+    sure = measured(adapter, gain=0.05, spread=0.05)
+    assert pick([nothing, sure, slight]) == (sure, True)
+
+
+def test_a_tuned_encoder_must_be_surely_better_even_with_a_ranking() -> None:
+    nothing, [tuned] = measured(NOTHING, gain=0.0), [option for option in TUNED if option.is_reranked]
+    by_chance = measured(tuned, gain=0.05, spread=0.25)
+    assert pick([nothing, by_chance]) == (by_chance, False)
+    sure = measured(tuned, gain=0.05, spread=0.05)
+    assert pick([nothing, sure]) == (sure, True)
+
+
+def test_neither_encoder_nor_ranking_of_a_trial_learns_from_the_questions_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions, seen = taught(), []
+
+    def training(_school: School, _tuning: Tuning, rows: Sequence[int], place: Path, **_others: object) -> HashEmbedder:
+        place.mkdir()
+        seen.append(list(rows))
+        return EMBEDDER
+
+    def ranking(_school: School, option: Option, rows: Sequence[int], **others: Any) -> Adapter:
+        seen.append(list(rows))
+        return unchanging(option, **others)
+
+    monkeypatch.setattr(encoder_trial, "train_encoder", training)
+    monkeypatch.setattr(School, "rank", ranking)
+    school = School(index(), questions, EMBEDDER.encode([item.text for item in questions]), seed=0)
+    tuning = Tuning(cast(SentenceEmbedder, EMBEDDER), tmp_path)
+    try_encoder(school, tuning, [option for option in TUNED if option.is_reranked], seed=0)
+    rests = [sorted(set(range(len(questions))) - set(fold)) for fold in school.folds[:2]]
+    assert seen == [rests[0], rests[0], rests[1], rests[1]]
 
 
 def test_it_comes_back_from_disk_and_ranks_the_same(tmp_path: Path) -> None:
@@ -169,6 +220,15 @@ def test_what_is_learned_is_the_minimum_of_the_loss() -> None:
 
     best = np.array(reranker.weights)
     assert all(loss(best) < loss(best + step) for step in 1e-3 * chance.normal(size=(50, len(FEATURES))))
+
+
+def test_a_passage_is_no_neighbour_of_its_own() -> None:
+    features = features_of(
+        fused=[0.5, 0.4], question=np.array([1, 0], dtype=np.float32), vectors=np.eye(2, dtype=np.float32),
+        words=np.zeros(2, dtype=np.float32), titles=[0.0, 0.0],
+    )  # fmt: skip
+    assert features[:, FEATURES.index("cosine")].tolist() == [1.0, -1.0]
+    assert features[:, FEATURES.index("neighbours")].tolist() == [-1.0, 1.0]
 
 
 def test_one_passage_alone_and_passages_all_alike_have_features_without_a_warning() -> None:
