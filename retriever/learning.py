@@ -127,7 +127,8 @@ def _is_cautious(option: Option) -> bool:
     """Whether an option may be taken on a slight gain: six weights, held to today's ranking, do little harm where they do no good.
 
     On development data the bar of the others turned most rankings down that helped unseen questions, and of those that any gain let
-    through none cost more than 0.2 % from 50 judged pairs on (docs/measurements.md).
+    through none cost more than 0.2 % from 50 judged pairs on; half a standard error turned down gains and hardly a loss
+    (docs/measurements.md).
     """
     return option.is_reranked and not option.is_tuned
 
