@@ -19,7 +19,7 @@ from webapp.cli import main
 from webapp.db import write
 from webapp.jobs.run import run_here
 from webapp.jobs.service import enqueue
-from webapp.models import AnswerPassage, Passage, Project, Question, db
+from webapp.models import Answer, AnswerPassage, Passage, Project, Question, db
 from webapp.projects import settings
 from webapp.releases.memory import ProjectMemory
 
@@ -87,6 +87,20 @@ def test_of_a_like_question_to_be_decided_blind_a_passage_tells_nothing(
     assert f"like question “{ASKED}”" in client.get(f"/p/{project.id}/annotate/{like}").text
 
 
+def test_of_a_passage_moved_before_it_was_kept_by_which_label_nothing_is_said(
+    client: FlaskClient, tmp_path: Path, engine: None
+) -> None:
+    project = build_served(tmp_path)
+    _, right = label_last_as_right(client, project)
+    like, page = ask(client, project, LIKE)
+    assert "Lifted by label" in page
+    with write() as session:
+        session.execute(update(AnswerPassage).values(lift_label_id=None))
+    again = client.get(f"/p/{project.id}/annotate/{like}").text
+    assert ranking(again)[0] == right
+    assert "by label" not in again
+
+
 def test_an_undone_label_moves_nothing_any_more(client: FlaskClient, tmp_path: Path, engine: None) -> None:
     project = build_served(tmp_path)
     _, right = label_last_as_right(client, project)
@@ -132,6 +146,20 @@ def test_a_correction_that_is_only_part_of_a_word_somewhere_names_no_passage(
     assert not any(re.search(rf"\b{letters}\b", text.casefold()) for text in passages)
     decide(client, project, question, form_of(page), "correct", text=letters)
     assert len(ProjectMemory(project.id).current(HashEmbedder())) == 0
+
+
+def test_a_correction_that_stands_in_several_passages_names_the_one_that_was_read(
+    client: FlaskClient, tmp_path: Path, engine: None
+) -> None:
+    project = build_served(tmp_path)
+    question, page = ask(client, project, ASKED)
+    holding = [passage for passage in ranking(page) if re.search(r"\bat\b", db.session.get_one(Passage, passage).text)]
+    assert len(holding) > 1
+    with write() as session:
+        answer = session.get_one(Answer, int(form_of(page)["answer_id"]))
+        answer.passage_id = holding[-1]
+    decide(client, project, question, form_of(page), "correct", text="at")
+    assert [item.right for item in ProjectMemory(project.id).current(HashEmbedder()).remembered] == [(holding[-1],)]
 
 
 def test_beside_a_mark_that_a_correction_begins_with_any_letter_may_stand(

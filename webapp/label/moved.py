@@ -18,10 +18,12 @@ def moves(
 ) -> dict[int, str]:
     """A sentence for each moved passage of ``rows``, by its id. Of a label on a question that the viewer has still to decide blind nothing is
     said: which passage it moved would tell what somebody decided."""
-    moved = {row.id: row._mapping for row in rows if row._mapping.get("lift") and row.lift_label_id is not None}
+    moved = {row.id: row._mapping for row in rows if row._mapping.get("lift")}
     if not moved:
         return {}  # the usual case, at every label
-    labels = {row["lift_label_id"] for row in moved.values()}
+    labels = {
+        row["lift_label_id"] for row in moved.values()
+    }  # None among them for what was moved before labels were kept
     query = select(Label.id, Question).join(Question, Question.id == Label.question_id).where(Label.id.in_(labels))
     asked = {label: question for label, question in session.execute(query)}
     hidden = hidden_from(session, project, viewer_id, asked.values())
