@@ -21,9 +21,8 @@ def moves(
     moved = {row.id: row._mapping for row in rows if row._mapping.get("lift")}
     if not moved:
         return {}  # the usual case, at every label
-    labels = {
-        row["lift_label_id"] for row in moved.values()
-    }  # None among them for what was moved before labels were kept
+    # None is among them for what was moved before its label was kept.
+    labels = {row["lift_label_id"] for row in moved.values()}
     query = select(Label.id, Question).join(Question, Question.id == Label.question_id).where(Label.id.in_(labels))
     asked = {label: question for label, question in session.execute(query)}
     hidden = hidden_from(session, project, viewer_id, asked.values())
