@@ -66,7 +66,7 @@ def test_each_round_labels_trains_and_measures_and_is_not_played_twice(app: Flas
     assert [one["labels"] for one in both] == [9, 18]
     assert db.session.scalar(select(func.count()).select_from(Iteration)) == 2
 
-    for name, value in (("epochs", 0.3), ("warm_up", "on"), ("learn_retriever", "on"), ("method", "lora")):
+    for name, value in (("epochs", 0.3), ("warm_up", "on"), ("learn_retriever", "off"), ("method", "lora")):
         before = getattr(project_settings.read(project), name)
         set_project(project, **{name: value})
         with pytest.raises(Invalid, match="play into a project of its own"):  # finished rounds are of other settings
