@@ -112,13 +112,16 @@ def test_a_release_whose_files_are_gone_is_not_promoted(served: Project) -> None
 
 
 def test_twenty_promotions_at_once_leave_one_champion(app: Flask, served: Project) -> None:
-    candidates = [add_candidate(served, number=number) for number in range(4)]
+    # Numbers, not rows: a row belongs to this thread's session, which no other thread may use.
+    project, candidates = served.id, [add_candidate(served, number=number).id for number in range(4)]
+    done: list[int] = []
 
-    def promote_one(release: Release) -> None:
+    def promote_one(release: int) -> None:
         with app.app_context():
             for _ in range(5):
                 with contextlib.suppress(Invalid):  # it was the champion already
-                    promote(db.session.get_one(Project, served.id), db.session.get_one(Release, release.id))
+                    promote(db.session.get_one(Project, project), db.session.get_one(Release, release))
+            done.append(release)
 
     threads = [threading.Thread(target=promote_one, args=(release,)) for release in candidates]
     for thread in threads:
@@ -126,6 +129,7 @@ def test_twenty_promotions_at_once_leave_one_champion(app: Flask, served: Projec
     for thread in threads:
         thread.join()
     db.session.rollback()
+    assert sorted(done) == sorted(candidates)
     assert list(states(served).values()).count("champion") == 1
     assert states(served)[champion_number(served) or 0] == "champion"
 
