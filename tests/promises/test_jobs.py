@@ -271,6 +271,22 @@ def test_cancel_kills_a_job_that_does_not_listen_within_ten_seconds(workers: Wor
     assert not is_alive(pid)
 
 
+def test_a_job_cancelled_just_before_it_publishes_writes_nothing_and_says_that_it_was_cancelled(
+    app: Flask, tmp_path: Path
+) -> None:
+    (tmp_path / "go").touch()
+    job_id = enqueue("publish", file=str(tmp_path / "p"), go=str(tmp_path / "go"))
+    with write() as session:
+        claimed = service.claim(session, job_id=job_id)
+        assert claimed is not None
+        token = str(claimed.lease_token)
+        session.execute(update(Job).where(Job.id == job_id).values(cancel_requested=True))
+    assert execute(job_id, token)
+    job = service.job_or_404(job_id)
+    assert (job.state, job.message) == ("cancelled", "Cancelled.")
+    assert db.session.scalar(select(func.count()).select_from(AuditEvent)) == 0
+
+
 def test_a_queued_job_is_cancelled_at_once_and_never_runs(app: Flask) -> None:
     job_id = enqueue("count", steps=1, file="/nowhere")
     with write() as session:

@@ -100,11 +100,14 @@ def test_an_iteration_learns_from_what_was_switched_on_and_says_so(
         with write() as session:
             row = session.get_one(Iteration, iteration.id)
             told = {"weight": 3.0, "low": low, "high": 6.0, "answer": -0.25}
-            row.config = {**row.config, "learned": {**learned, "similarity": told}}
+            kept = {"averaged": 1, "base_share": 0.0} if low < 0 else {"averaged": 6, "base_share": 0.25}
+            row.config = {**row.config, "learned": {**learned, "similarity": told, "weights": kept}}
         page = client.get(f"/p/{project.id}/iterations/{iteration.number}").text
         assert words in page
         assert "and by that of the answer's own words" in page
         assert "; of the answer's likeness -0.2)" in page
+        assert ("Kept is one state of the training" in page) == (low < 0)
+        assert ("Kept is the average of 6 states" in page) == (low > 0)
 
 
 def test_without_a_switch_its_rows_stay_away(app: Flask, project: Project, person: Person, base: Path) -> None:

@@ -76,10 +76,13 @@ class JobContext:
         return db.session.scalar(waiting.limit(1)) is not None
 
     def guard(self, session: Session) -> None:
-        """Inside :func:`webapp.db.write`, before the rows that publish the result: refuse when the lease is lost."""
-        mine = (Job.id == self.job_id, Job.lease_token == self.token, Job.state == "running", ~Job.cancel_requested)
-        if session.scalar(select(Job.id).where(*mine).with_for_update()) is None:
+        """Inside :func:`webapp.db.write`, before the rows that publish the result: refuse when the job was cancelled or the lease is lost."""
+        mine = (Job.id == self.job_id, Job.lease_token == self.token, Job.state == "running")
+        is_cancelled = session.scalar(select(Job.cancel_requested).where(*mine).with_for_update())
+        if is_cancelled is None:
             raise LeaseLost(f"Job {self.job_id} was cancelled or given to another worker; its result is not used.")
+        if is_cancelled:
+            raise Cancelled("Cancelled by a person.")
 
 
 def context_of(job: Job, token: str, *, has_worker: bool = False) -> JobContext:
