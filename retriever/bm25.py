@@ -99,18 +99,6 @@ class WordIndex:
     def _known(self, question: str) -> dict[str, int]:
         return {stem: self._vocabulary[stem] for stem in next(stems([question])) if stem in self._vocabulary}
 
-    def search(
-        self, question: str, *, k: int, alive: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Positions and scores of at most ``k`` passages that share a word with ``question``, best first, ties by position."""
-        scores = self.scores(question)
-        scores[~alive] = 0.0
-        found = np.flatnonzero(scores)
-        if len(found) > k:
-            found = found[np.argpartition(-scores[found], k - 1)[:k]]
-        best = found[np.lexsort((found, -scores[found]))]
-        return best, scores[best]
-
     def save(self, folder: Path) -> None:
         """Write plain arrays and JSON into ``folder``; no file of it is a pickle."""
         for name, array in ((TOKENS, self._tokens), (OFFSETS, self._offsets)):
@@ -163,3 +151,11 @@ class WordIndex:
         )
         if not whole:
             raise RetrieverError("The index's word scores are damaged.")
+
+
+def best_of(scores: NDArray[np.float32], *, k: int) -> NDArray[np.intp]:
+    """Positions of at most ``k`` of the ``scores`` that are not 0, best first, ties by position."""
+    found = np.flatnonzero(scores)
+    if len(found) > k:
+        found = found[np.argpartition(-scores[found], k - 1)[:k]]
+    return found[np.lexsort((found, -scores[found]))]

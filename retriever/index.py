@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retriever.bm25 import WordIndex
+from retriever.bm25 import WordIndex, best_of
 from retriever.fusion import MOST, Found, fuse, lifted
 from retriever.index_files import read_index, write_index
 from retriever.memory import Lifts
@@ -168,7 +168,10 @@ class HybridIndex:
     def candidates(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> list[Candidates]:
         """What each question is chosen from, as a :class:`~retriever.reranker.Reranker` sees it; some passage must be held."""
         found = self._found(texts, vectors, k=_DEPTH, words_weight=1.0, reranker=None)
-        return [self._candidates(one, vector) for one, vector in zip(found, vectors, strict=True)]
+        return [
+            self._candidates(one, vector, self._word_scores(one.text))
+            for one, vector in zip(found, vectors, strict=True)
+        ]
 
     def _found(
         self,
@@ -191,20 +194,21 @@ class HybridIndex:
             return
         scores, ids = self._vectors.search(np.ascontiguousarray(vectors, dtype=np.float32), k=depth)
         for text, vector, row_ids, row_scores in zip(texts, vectors, ids, scores, strict=True):
-            dense, by_words = _by_id(row_ids, row_scores), dict(self.search_words(text, k=depth))
+            dense, word_scores = _by_id(row_ids, row_scores), self._word_scores(text)
+            by_words = dict(self._best_by_words(word_scores, k=depth))
             found = Found(text, dense, by_words, fuse(dense, by_words, words_weight=words_weight, order=self._position))
             if reranker is not None:
-                found = found.dealt(reranker.deal(self._candidates(found, vector), found.ranked))
+                found = found.dealt(reranker.deal(self._candidates(found, vector, word_scores), found.ranked))
             yield found
 
-    def _candidates(self, found: Found, vector: NDArray[np.float32]) -> Candidates:
+    def _candidates(self, found: Found, vector: NDArray[np.float32], word_scores: NDArray[np.float32]) -> Candidates:
         ids = tuple(found.ranked)
         positions = [self._position[id] for id in ids]
         features = features_of(
             fused=list(found.ranked.values()),
             question=vector,
             vectors=self.vectors_of(ids),
-            words=self._words.scores(found.text)[positions],
+            words=word_scores[positions],
             titles=title_scores(self._words.rarity(found.text), [self._passages[place].title for place in positions]),
         )
         return Candidates(ids, features)
@@ -241,8 +245,16 @@ class HybridIndex:
 
     def search_words(self, text: str, *, k: int) -> list[tuple[int, float]]:
         """Ids and BM25 scores of the ``k`` best passages by words alone."""
-        positions, scores = self._words.search(text, k=k, alive=self._alive)
-        return [(self._passages[position].id, float(score)) for position, score in zip(positions, scores, strict=True)]
+        return self._best_by_words(self._word_scores(text), k=k)
+
+    def _word_scores(self, text: str) -> NDArray[np.float32]:
+        """Every position's BM25 score, 0 where nothing is held any more."""
+        scores = self._words.scores(text)
+        scores[~self._alive] = 0.0
+        return scores
+
+    def _best_by_words(self, scores: NDArray[np.float32], *, k: int) -> list[tuple[int, float]]:
+        return [(self._passages[position].id, float(scores[position])) for position in best_of(scores, k=k)]
 
     def _hit(self, id: int, rank: int, found: Found, *, score: float, lifts: Lifts) -> Hit:
         lift = lifts.get(id)
