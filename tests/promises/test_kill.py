@@ -77,14 +77,18 @@ class Browser:
     def __init__(self, address: str) -> None:
         self.address = urlsplit(address)
         self.cookies: dict[str, str] = {}
-        self.failures = 0
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.address.port or 0, timeout=15)
+
+    def headers(self) -> dict[str, str]:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {"Cookie": cookies, "HX-Request": "true", "Content-Type": "application/x-www-form-urlencoded"}
 
     def send(self, method: str, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.address.port or 0, timeout=15)
-        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"Cookie": cookies, "HX-Request": "true", "Content-Type": "application/x-www-form-urlencoded"}
+        connection = self.connect()
         try:
-            connection.request(method, path, urlencode(form or {}), headers)
+            connection.request(method, path, urlencode(form or {}), self.headers())
             response = connection.getresponse()
             text = response.read().decode()
         finally:
@@ -100,12 +104,30 @@ class Browser:
             try:
                 status, text = self.send(method, path, form)
             except (OSError, http.client.HTTPException):
-                self.failures += 1
                 time.sleep(0.2)
                 continue
             assert status in (200, 204, 303), text
             return text
         raise AssertionError("The server did not come back.")
+
+    @contextlib.contextmanager
+    def sending(self, path: str, form: dict[str, str], *, half: bool) -> Iterator[None]:
+        """The whole form, or half of it, is with the server, and its answer has not been read; afterwards there is none to read."""
+        body = urlencode(form).encode()
+        connection = self.connect()
+        connection.putrequest("POST", path)
+        for name, value in {**self.headers(), "Content-Length": str(len(body)), "Expect": "100-continue"}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        try:
+            taken = connection.sock.recv(64)  # by a web process, not only by the listener
+            assert taken.startswith(b"HTTP/1.1 100")
+            connection.send(body[: len(body) // 2] if half else body)
+            yield
+            with contextlib.suppress(ConnectionError):
+                assert not half or not connection.sock.recv(1)
+        finally:
+            connection.close()
 
     def sign_in(self) -> None:
         path = f"{self.address.path}?{self.address.query}"
@@ -128,7 +150,9 @@ def address(project: Project, settings: Settings) -> Iterator[str]:
         yield link
 
 
-def decide_all(browser: Browser, project: Project, *, before: Callable[[int], None]) -> dict[str, int]:
+def decide_all(
+    browser: Browser, project: Project, *, before: Callable[[int, str, dict[str, str]], None]
+) -> dict[str, int]:
     """Answer the whole queue; returns submission -> question of every decision that the server acknowledged."""
     acknowledged: dict[str, int] = {}
     page = browser.send_until_answered("GET", f"/p/{project.id}/annotate")
@@ -144,7 +168,7 @@ def decide_all(browser: Browser, project: Project, *, before: Callable[[int], No
             "passage": str(toy_loop.right_passage(question).id),
         }
         db.session.rollback()
-        before(len(acknowledged))
+        before(len(acknowledged), found[1], form)
         page = browser.send_until_answered("POST", found[1], form)
         acknowledged[form["submission_id"]] = question.id
     return acknowledged
@@ -152,10 +176,10 @@ def decide_all(browser: Browser, project: Project, *, before: Callable[[int], No
 
 def stored() -> dict[str, int]:
     db.session.rollback()
-    return {
-        submission: question
-        for submission, question in db.session.execute(select(Label.submission_id, Label.question_id))
-    }
+    rows = db.session.execute(select(Label.submission_id, Label.question_id)).all()
+    found = {submission: question for submission, question in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: str, project: Project):
@@ -163,15 +187,21 @@ def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: 
     browser.sign_in()
     killed: dict[str, int] = {}
 
-    def disturb(done: int) -> None:
-        name = {3: "engine", 6: "web", 9: "worker", 15: "web"}.get(done)
-        if name == "web":  # while the next form is on its way
-            threading.Timer(0.004, kill_all, (web_pids(),)).start()
-        elif name:
+    def disturb(done: int, path: str, form: dict[str, str]) -> None:
+        if name := {3: "engine", 9: "worker"}.get(done):
             killed[name] = kill(name)
+        elif done == 6:  # before the form is whole
+            with browser.sending(path, form, half=True):
+                kill_all(web_pids())
+            assert form["submission_id"] not in stored()
+        elif done == 12:  # the label is saved; of its answer the page hears nothing
+            with browser.sending(path, form, half=False):
+                until(lambda: form["submission_id"] in stored())
+                kill_all(web_pids())
+        elif done == 15:  # wherever the form is by then
+            threading.Timer(0.004, kill_all, (web_pids(),)).start()
 
     acknowledged = decide_all(browser, project, before=disturb)
-    assert browser.failures > 0  # the server was really away
     assert len(acknowledged) == len(toy_loop.right_answers())
     assert stored() == acknowledged
     assert len(set(acknowledged.values())) == len(acknowledged)
