@@ -24,8 +24,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.learning_curve import TASK, Setting, choose, load, predict, read_rows, to_gold, train_ours
-from training import metrics, thresholds
-from training.tasks import qa
+from training import calibration, metrics, thresholds
 from training.types import Gold, Prediction
 
 LOST = 0.02
@@ -35,14 +34,14 @@ Asked = list[tuple[Prediction, Gold]]
 def served(rows: Asked, threshold: float) -> tuple[float, float]:
     """The share of the unanswerable that ``threshold`` recognises, and the answerable F1 lost to the best at three quarters."""
     golds = [gold for _, gold in rows]
-    scores = TASK.score([qa.decide(prediction, threshold) for prediction, _ in rows], golds)
+    scores = TASK.score([calibration.decide(prediction, threshold) for prediction, _ in rows], golds)
     return scores["unanswerable_accuracy"], scores["answerable_f1_at_75"] - scores["answerable_f1"]
 
 
 def chosen(rows: Asked, near: float) -> float:
     """The threshold that an iteration chooses on ``rows``, the base having recognised less than three quarters."""
     share = thresholds.RECOGNISED + thresholds.MARGIN
-    return qa.choose_threshold([one for one, _ in rows], [gold for _, gold in rows], near=near, share=share)
+    return calibration.choose_threshold([one for one, _ in rows], [gold for _, gold in rows], near=near, share=share)
 
 
 def known(rows: Asked) -> float:

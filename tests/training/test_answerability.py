@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import toys
 
-from training import answerability
+from training import answerability, calibration
 from training.answerability import Likeness, Seen
 from training.answerers import load_answerer
 from training.lessons import Lessons
@@ -215,9 +215,9 @@ def test_easy_starting_data_does_not_choose_the_threshold(
     tiny_span: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged: list[int] = []
-    calibrated = qa._calibrated
+    calibrated = qa.calibrated
     monkeypatch.setattr(
-        qa, "_calibrated", lambda settings, said, golds, *, share: judged.append(len(golds)) or calibrated(settings, said, golds, share=share)
+        qa, "calibrated", lambda settings, said, golds, *, share: judged.append(len(golds)) or calibrated(settings, said, golds, share=share)
     )  # fmt: skip
     own = toys.toy_golds(40)
     starting = [replace(gold, is_rehearsal=True) for gold in toys.toy_golds(20, seed=3)]
@@ -231,11 +231,11 @@ def test_easy_starting_data_does_not_choose_the_threshold(
 
 def test_the_threshold_starts_where_as_many_are_refused_as_before() -> None:
     golds = [Gold(str(i), "?", ("p",), ("a",) if i % 2 else ()) for i in range(8)]  # 0, 2, 4 and 6 have no answer
-    alone = [qa.decide(said(0.1 * i), 0.35) for i in range(8)]  # 0 and 2 are refused
+    alone = [calibration.decide(said(0.1 * i), 0.35) for i in range(8)]  # 0 and 2 are refused
     weighed = [said(score) for score in (0.6, 0.9, 0.5, 0.9, 0.8, 0.9, 0.7, 0.9)]
-    assert qa._same_refusals(alone, weighed, golds) == pytest.approx(0.6)
-    none_refused = [qa.decide(said(0.9), 0.35)] * 8
-    assert qa._same_refusals(none_refused, weighed, golds) == 0.0
+    assert calibration.same_refusals(alone, weighed, golds) == pytest.approx(0.6)
+    none_refused = [calibration.decide(said(0.9), 0.35)] * 8
+    assert calibration.same_refusals(none_refused, weighed, golds) == 0.0
 
 
 def said(score: float) -> Prediction:

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import metrics
+from training import calibration, metrics
 from training.tasks import qa
 from training.types import Gold, Prediction
 
 
 def prediction(best: str, score: float, *, threshold: float = 0.5) -> Prediction:
     answered = Prediction(best, True, score, score, 0.0, best)
-    return qa.decide(answered, threshold)
+    return calibration.decide(answered, threshold)
 
 
 def gold(*answers: str) -> Gold:
@@ -115,8 +115,8 @@ def test_calibration_recognises_three_quarters_when_it_costs_little() -> None:
     golds = [gold("right")] * 100 + [gold()] * 8
     predictions = [prediction("right", 0.7 + i / 100) for i in range(5)] + [prediction("right", 0.9)] * 95
     predictions += [prediction("x", score) for score in (0.1, 0.2, 0.3, 0.4, 0.5, 0.59, 0.8, 0.81)]
-    threshold = qa.choose_threshold(predictions, golds)
-    decided = [qa.decide(each, threshold) for each in predictions]
+    threshold = calibration.choose_threshold(predictions, golds)
+    decided = [calibration.decide(each, threshold) for each in predictions]
     assert qa.score(decided, golds)["unanswerable_accuracy"] >= 0.75
     assert qa.score(decided, golds)["answerable_f1"] >= 0.98
 
@@ -127,8 +127,8 @@ def test_calibration_does_not_refuse_everything() -> None:
     predictions = [prediction("right", score) for score in (0.3, 0.5, 0.7, 0.9)]
     refusable = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.55, 0.6, 0.72, 0.8, 0.95, 0.96)
     predictions += [prediction("x", score) for score in refusable]
-    threshold = qa.choose_threshold(predictions, golds)
-    assert any(qa.decide(each, threshold).answerable for each in predictions)
+    threshold = calibration.choose_threshold(predictions, golds)
+    assert any(calibration.decide(each, threshold).answerable for each in predictions)
 
 
 def test_calibration_on_few_questions_stays_near_the_threshold_known_from_many() -> None:
@@ -136,10 +136,10 @@ def test_calibration_on_few_questions_stays_near_the_threshold_known_from_many()
     golds = [gold("right")] * 10 + [gold()] * 5
     predictions = [prediction("right", 0.92 + i / 200) for i in range(10)]
     predictions += [prediction("x", score) for score in (0.05, 0.1, 0.2, 0.3, 0.9)]
-    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.91)
-    assert qa.choose_threshold(predictions, golds, near=0.5) == pytest.approx(0.6)
-    assert qa.choose_threshold(predictions * 10, golds * 10, near=0.5) == pytest.approx(0.91)
-    assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")], near=0.3) == 0.3
+    assert calibration.choose_threshold(predictions, golds) == pytest.approx(0.91)
+    assert calibration.choose_threshold(predictions, golds, near=0.5) == pytest.approx(0.6)
+    assert calibration.choose_threshold(predictions * 10, golds * 10, near=0.5) == pytest.approx(0.91)
+    assert calibration.choose_threshold([prediction("x", 0.99)], [gold("x")], near=0.3) == 0.3
 
 
 def test_one_unsure_right_answer_among_few_does_not_drag_the_known_threshold_down() -> None:
@@ -147,24 +147,24 @@ def test_one_unsure_right_answer_among_few_does_not_drag_the_known_threshold_dow
     golds = [gold("right")] * 10 + [gold()] * 4
     predictions = [prediction("right", 0.04)] + [prediction("right", 0.9)] * 9
     predictions += [prediction("x", score) for score in (0.01, 0.02, 0.03, 0.3)]
-    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.035)
-    assert qa.choose_threshold(predictions, golds, near=0.4) == pytest.approx(0.6)
-    assert qa.choose_threshold(predictions * 10, golds * 10, near=0.4) == pytest.approx(0.035)
+    assert calibration.choose_threshold(predictions, golds) == pytest.approx(0.035)
+    assert calibration.choose_threshold(predictions, golds, near=0.4) == pytest.approx(0.6)
+    assert calibration.choose_threshold(predictions * 10, golds * 10, near=0.4) == pytest.approx(0.035)
 
 
 def test_three_quarters_are_recognised_even_where_it_costs_much_and_no_more_than_it_must() -> None:
     golds = [gold("right")] * 6 + [gold()] * 4
     predictions = [prediction("right", score) for score in (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)]
     predictions += [prediction("x", score) for score in (0.15, 0.25, 0.55, 0.65)]
-    assert qa.choose_threshold(predictions, golds) == pytest.approx(0.575)
-    assert qa.choose_threshold(predictions, golds, near=0.27) == pytest.approx(0.575)
+    assert calibration.choose_threshold(predictions, golds) == pytest.approx(0.575)
+    assert calibration.choose_threshold(predictions, golds, near=0.27) == pytest.approx(0.575)
 
 
 def test_refusals_that_were_there_before_are_kept() -> None:
     golds = [gold("right")] * 10 + [gold()] * 10
     predictions = [prediction("right", 0.3 + i / 20) for i in range(10)]
     predictions += [prediction("x", score) for score in (0.1, 0.15, 0.2, 0.22, 0.24, 0.26, 0.27, 0.28, 0.4, 0.8)]
-    usual, kept = (qa.choose_threshold(predictions, golds, near=0.29, share=share) for share in (0.75, 0.9))
+    usual, kept = (calibration.choose_threshold(predictions, golds, near=0.29, share=share) for share in (0.75, 0.9))
     assert usual == pytest.approx(0.29)
     assert 0.4 < kept < 0.8
 
@@ -177,8 +177,8 @@ def test_as_many_must_be_recognised_as_before_or_three_quarters_and_a_few_more(
 ) -> None:
     golds = [gold()] * 20 + [gold("right")] * 20
     scores = [0.0] * refused + [0.9] * (20 - refused) + [0.9] * answered + [0.0] * (20 - answered)
-    assert qa._share_to_recognise([prediction("x", score) for score in scores], golds) == pytest.approx(asked)
-    assert qa._share_to_recognise([], []) == pytest.approx(0.8)
+    assert calibration.share_to_recognise([prediction("x", score) for score in scores], golds) == pytest.approx(asked)
+    assert calibration.share_to_recognise([], []) == pytest.approx(0.8)
 
 
 def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> None:
@@ -186,18 +186,18 @@ def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> 
     predictions = [prediction("right", 0.5 + i / 20) for i in range(8)] + [
         prediction("x", score) for score in (0.1, 0.9)
     ]
-    assert qa.choose_threshold(predictions, golds, near=0.4) == pytest.approx(0.4, abs=0.11)
-    assert qa.choose_threshold(predictions, golds) > 0.9
+    assert calibration.choose_threshold(predictions, golds, near=0.4) == pytest.approx(0.4, abs=0.11)
+    assert calibration.choose_threshold(predictions, golds) > 0.9
 
 
 def test_starting_data_judges_only_where_a_project_has_too_few_questions_of_its_own() -> None:
-    enough = [gold("right"), gold()] * qa.LEAST_OWN
+    enough = [gold("right"), gold()] * calibration.LEAST_OWN
     starting = [dataclasses.replace(gold(), is_rehearsal=True)] * 20
-    assert qa._judging([*enough, *starting]) == enough
-    assert qa._judging([*enough[1:], *starting]) == [*enough[1:], *starting]
-    assert qa._judging([*enough[:-1], *starting]) == [*enough[:-1], *starting]
+    assert calibration.judging_among([*enough, *starting]) == enough
+    assert calibration.judging_among([*enough[1:], *starting]) == [*enough[1:], *starting]
+    assert calibration.judging_among([*enough[:-1], *starting]) == [*enough[:-1], *starting]
 
 
 def test_calibration_without_both_classes_stays_in_the_middle() -> None:
-    assert qa.choose_threshold([prediction("x", 0.99)], [gold("x")]) == 0.5
-    assert qa.choose_threshold([], []) == 0.5
+    assert calibration.choose_threshold([prediction("x", 0.99)], [gold("x")]) == 0.5
+    assert calibration.choose_threshold([], []) == 0.5

@@ -106,6 +106,8 @@ def test_a_doubtful_not_answerable_says_that_an_answer_was_held_back(
     page = next_page(client, project)
     assert f"confidence {1 - score:.2f}" in page
     assert ("holds an answer likelier than none, but answers only from a higher confidence on" in page) == is_said
+    assert "used for the answer" not in page
+    assert "its best guess stood here" in page
     assert "At 9." not in page
 
 

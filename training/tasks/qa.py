@@ -5,17 +5,26 @@ The prompt puts the context first, then the question, then the answer, so that o
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from training import answerability, metrics, thresholds
-from training.answerability import Likeness, Seen, Weights
-from training.answerers.settings import Settings
+from training import metrics
+from training.answerability import Likeness, Seen
 from training.bootstrap import Interval, interval_of
+from training.calibration import (
+    calibrated,
+    choose_threshold,
+    decide,
+    effective,
+    judging_among,
+    share_to_recognise,
+    span_f1,
+)
 from training.judge import Judge
 from training.lessons import Lessons, Material
+from training.likeness import judge_by_likeness, likenesses, seen_in, weigh
 from training.thresholds import RECOGNISED
 from training.types import Example, FitConfig, Gold, Input, Prediction, Reading, Report, Target
 
@@ -57,8 +66,6 @@ ESCAPE = "\\"
 UNTRAINED_ROWS = 500
 """Labelled rows that the model is asked before it learns them: more would not change what they tell, and each is read once."""
 READ_AT_ONCE = 32
-LEAST_OWN = 8
-"""Answerable and unanswerable questions of a project's own, each, that its threshold is chosen on without starting data."""
 
 LABELLED = frozenset({"accept", "correct", "negative"})
 """Kinds of examples that come from a person's judgement of one passage."""
@@ -95,24 +102,8 @@ def predict(answerer: Any, inputs: Sequence[Input]) -> list[Prediction]:
     chosen = [_choose([next(readings) for _ in each.passages], answerer.settings) for each in inputs]
     if answerer.settings.answerability is not None:
         alike = likenesses(answerer, inputs, chosen)
-        chosen = [_weigh(one, near, answerer.settings.answerability) for one, near in zip(chosen, alike, strict=True)]
+        chosen = [weigh(one, near, answerer.settings.answerability) for one, near in zip(chosen, alike, strict=True)]
     return [decide(prediction, answerer.settings.answerable_threshold) for prediction in chosen]
-
-
-def likenesses(answerer: Any, inputs: Sequence[Input], predictions: Sequence[Prediction]) -> list[Likeness | None]:
-    """How alike each text is to the passage its answer was read in, and to the answer; None where nothing was read."""
-    places = [i for i, prediction in enumerate(predictions) if prediction.passage is not None]
-    passages = [(inputs[i].text, inputs[i].passages[predictions[i].passage or 0]) for i in places]
-    answers = [(inputs[i].text, predictions[i].best_text) for i in places]
-    values = answerer.similarity([*passages, *answers])
-    found = dict(zip(places, map(Likeness, values[: len(places)], values[len(places) :]), strict=True))
-    return [found.get(i) for i in range(len(predictions))]
-
-
-def _weigh(prediction: Prediction, likeness: Likeness | None, weights: Weights) -> Prediction:
-    if likeness is None:
-        return prediction
-    return replace(prediction, answerable_score=weights(prediction.answerable_score, likeness))
 
 
 def _choose(readings: Sequence[Reading], settings: Any) -> Prediction:
@@ -140,14 +131,6 @@ def _strength(reading: Reading) -> float:
     return math.log(max(reading.answerable_score, 1e-12)) + reading.log_probability
 
 
-def decide(prediction: Prediction, threshold: float) -> Prediction:
-    """The same prediction under another threshold: shown as an answer, or as "not answerable"."""
-    score = prediction.answerable_score
-    if prediction.best_text and score >= threshold:
-        return replace(prediction, text=prediction.best_text, answerable=True, score=score)
-    return replace(prediction, text="", answerable=False, score=1 - score)
-
-
 def fit(
     answerer: Any,
     train: Sequence[Example],
@@ -172,8 +155,8 @@ def fit(
     rejects = material.rejects if lessons.rejects else ()
     asked = [*train, *rejects] if teaches and (likeness or not is_rehearsed) else ()
     untrained = _ask_untrained(answerer, asked, report, likeness=likeness)
-    judging = _judging(validation)
-    share = _share_to_recognise(predict(answerer, _inputs(judging)), judging)
+    judging = judging_among(validation)
+    share = share_to_recognise(predict(answerer, _inputs(judging)), judging)
     judge = Judge(
         lambda: _validate(answerer, validation),
         lambda: predict(answerer, _inputs(validation)),
@@ -188,59 +171,10 @@ def fit(
     if validation:
         report(1.0, "Calibrating what counts as answerable")
         alone = predict(answerer, _inputs(judging))
-        answerer.settings = _calibrated(answerer.settings, alone, judging, share=share)
+        answerer.settings = calibrated(answerer.settings, alone, judging, share=share)
         if likeness:
-            log(_judge_by_similarity(answerer, untrained.seen, alone, judging, share=share))
+            log(judge_by_likeness(answerer, untrained.seen, alone, judging, share=share))
     return answerer
-
-
-def _judging(validation: Sequence[Gold]) -> Sequence[Gold]:
-    """The questions that say what counts as answerable: the project's own where there are enough of either kind. Starting data is easy to
-    refuse, and a threshold found on it lets the project's own questions pass."""
-    own = [gold for gold in validation if not gold.is_rehearsal]
-    answerable = sum(gold.answerable for gold in own)
-    return own if min(answerable, len(own) - answerable) >= LEAST_OWN else validation
-
-
-def _share_to_recognise(before: Sequence[Prediction], golds: Sequence[Gold]) -> float:
-    """:func:`training.thresholds.share_to_recognise` of what a model said ``before`` it learned."""
-    said = list(zip(before, golds, strict=True))
-    return thresholds.share_to_recognise(
-        refused=[not one.answerable for one, gold in said if not gold.answerable],
-        answered=[one.answerable for one, gold in said if gold.answerable],
-    )
-
-
-def _judge_by_similarity(
-    answerer: Any, untrained: Seen, alone: Sequence[Prediction], validation: Sequence[Gold], *, share: float
-) -> dict[str, float]:
-    """Let the likeness of question, passage and answer count beside the reader's own odds, unless the labels speak against the passage's.
-    ``alone``: what the trained reader says to ``validation`` by itself."""
-    alike = likenesses(answerer, _inputs(validation), alone)
-    labelled = [i for i, gold in enumerate(validation) if not gold.is_rehearsal]
-    seen = _seen(
-        [alone[i] for i in labelled], [alike[i] for i in labelled], [validation[i].answerable for i in labelled]
-    )
-    weights = answerability.learn(untrained, seen, identity=answerer.similarity.identity)
-    if weights is None:
-        return {"similarity_weight": 0.0}
-    weights = replace(weights, threshold_alone=answerer.settings.answerable_threshold)
-    weighed = [_weigh(one, near, weights) for one, near in zip(alone, alike, strict=True)]
-    near = _same_refusals([decide(one, weights.threshold_alone) for one in alone], weighed, validation)
-    settings = replace(answerer.settings, answerability=weights, answerable_threshold=near)
-    answerer.settings = _calibrated(settings, weighed, validation, share=share)
-    return {
-        "similarity_weight": weights.similarity, "similarity_low": weights.low, "similarity_high": weights.high,
-        "similarity_answer": weights.answer,
-    }  # fmt: skip
-
-
-def _same_refusals(alone: Sequence[Prediction], weighed: Sequence[Prediction], golds: Sequence[Gold]) -> float:
-    """The threshold at which ``weighed`` recognises as many of the unanswerable as ``alone`` did at its own."""
-    places = [i for i, gold in enumerate(golds) if not gold.answerable]
-    refused = sum(not alone[i].answerable for i in places)
-    scores = sorted(_effective(weighed[i]) for i in places)
-    return max(0.0, metrics.above(scores[refused - 1])) if refused else 0.0
 
 
 @dataclass(frozen=True)
@@ -269,7 +203,7 @@ def _ask_untrained(answerer: Any, train: Sequence[Example], report: Report, *, l
     known = (
         metrics.mean([metrics.token_f1(one.best_text, row.target.text) for one, row in answered]) if answered else 0.0
     )
-    return Untrained(known, _seen(predictions, alike, [row.target.answerable or _is_denied(row) for row in rows]))
+    return Untrained(known, seen_in(predictions, alike, [row.target.answerable or _is_denied(row) for row in rows]))
 
 
 def _is_labelled(row: Example) -> bool:
@@ -279,13 +213,6 @@ def _is_labelled(row: Example) -> bool:
 def _is_denied(row: Example) -> bool:
     """A person called "not answerable" wrong: the passage has an answer, though nobody said which."""
     return row.weight < 0 and not row.target.answerable
-
-
-def _seen(predictions: Sequence[Prediction], alike: Sequence[Likeness | None], answerable: Sequence[bool]) -> Seen:
-    """What the worth of likeness is learned from; a question nothing was read for is left out."""
-    rows = zip(predictions, alike, answerable, strict=True)
-    kept = [(near, one.answerable_score, is_one) for one, near, is_one in rows if near is not None]
-    return Seen([near for near, _, _ in kept], [score for _, score, _ in kept], [is_one for _, _, is_one in kept])
 
 
 def _validate(answerer: Any, validation: Sequence[Gold]) -> dict[str, float]:
@@ -307,7 +234,7 @@ def _selection(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> Call
     threshold = choose_threshold(predictions, golds)
     each = score_each([decide(prediction, threshold) for prediction in predictions], golds)
     answerable = [bool(metrics.accepted(gold.answers)) for gold in golds]
-    scores = [_effective(prediction) for prediction in predictions]
+    scores = [effective(prediction) for prediction in predictions]
 
     def of(indices: Sequence[int]) -> float:
         rows = [each[i] for i in indices]
@@ -343,7 +270,7 @@ def _score_one(prediction: Prediction, gold: Gold) -> dict[str, float]:
         "exact_match": metrics.best_against(metrics.exact_match, prediction.text, answers),
         "f1": metrics.best_against(metrics.token_f1, prediction.text, answers),
         "rouge_l": metrics.best_against(metrics.rouge_l, prediction.text, answers),
-        "span_f1": metrics.best_against(metrics.token_f1, prediction.best_text, answers) if answers else 0.0,
+        "span_f1": span_f1(prediction, gold),
     }
 
 
@@ -361,7 +288,7 @@ def score(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> dict[str,
     if not all(answerable):
         refused = [row["f1"] for row, is_answerable in zip(each, answerable, strict=True) if not is_answerable]
         result["unanswerable_accuracy"] = metrics.mean(refused)
-    scores = [_effective(prediction) for prediction in predictions]
+    scores = [effective(prediction) for prediction in predictions]
     area = metrics.auroc(scores, answerable)
     if area is not None:
         result["answerability_auroc"] = area
@@ -375,11 +302,6 @@ def count_guarded(golds: Sequence[Gold]) -> dict[str, int]:
     return {"answerable_f1": answerable, "unanswerable_accuracy": len(golds) - answerable}
 
 
-def _effective(prediction: Prediction) -> float:
-    """The answerable score; where nothing was found there is no threshold at which it would be answered."""
-    return prediction.answerable_score if prediction.best_text else -1.0
-
-
 def _answerable_f1_at(
     share: float, scores: Sequence[float], each: Sequence[dict[str, float]], answerable: Sequence[bool]
 ) -> float:
@@ -391,30 +313,5 @@ def _answerable_f1_at(
 def calibrate(answerer: Any, golds: Sequence[Gold]) -> float:
     """Choose the answerable threshold on ``golds``, near the one it has where they cannot tell, store it in the answerer's settings
     and return it."""
-    answerer.settings = _calibrated(answerer.settings, predict(answerer, _inputs(golds)), golds, share=RECOGNISED)
+    answerer.settings = calibrated(answerer.settings, predict(answerer, _inputs(golds)), golds, share=RECOGNISED)
     return float(answerer.settings.answerable_threshold)
-
-
-def _calibrated(
-    settings: Settings, predictions: Sequence[Prediction], golds: Sequence[Gold], *, share: float
-) -> Settings:
-    """``settings`` with the threshold that ``predictions`` on ``golds`` ask for, near the one they have."""
-    threshold = choose_threshold(predictions, golds, near=settings.answerable_threshold, share=share)
-    return settings.with_threshold(threshold)
-
-
-def choose_threshold(
-    predictions: Sequence[Prediction], golds: Sequence[Gold], *, near: float | None = None, share: float = RECOGNISED
-) -> float:
-    """The threshold of highest overall F1 among those that recognise a ``share`` of the unanswerable and lose at most 2 points of answerable F1
-    against the best such one: overall F1 alone would often refuse everything. With one class only, the middle, as nothing can be
-    learned about it.
-
-    With ``near``, the threshold closest to it among those that are hardly worse than the best (:func:`training.thresholds.choose`).
-    """
-    each = score_each(predictions, golds)
-    positives = [bool(metrics.accepted(gold.answers)) for gold in golds]
-    if not golds or all(positives) or not any(positives):
-        return 0.5 if near is None else near
-    found = zip((_effective(p) for p in predictions), positives, (row["span_f1"] for row in each), strict=True)
-    return thresholds.choose(list(found), near=near, share=share)

@@ -1,5 +1,7 @@
 """Which function does which kind of job. Heavy kinds use a model for long; a worker runs one of them at a time."""
 
+from dataclasses import dataclass
+
 KINDS = {
     "import": "webapp.corpus.jobs:run_import",
     "index": "webapp.corpus.jobs:run_index",
@@ -9,3 +11,21 @@ KINDS = {
     "export": "webapp.label.jobs:run_export",
 }
 LONG_KINDS = ("train",)
+
+
+@dataclass(frozen=True)
+class Name:
+    """What people call a kind: as a heading, and at the beginning of a sentence."""
+
+    title: str
+    in_sentence: str
+
+
+NAMES = {
+    "import": Name("Import", "An import"),
+    "index": Name("Index", "A new index"),
+    "predict": Name("Preparing answers", "Preparing answers"),
+    "order": Name("Ordering the queue", "Ordering the queue"),
+    "train": Name("Iteration", "An iteration"),
+    "export": Name("Export", "An export"),
+}

@@ -5,18 +5,8 @@ from typing import Any
 from sqlalchemy import and_, case, or_, select
 
 from webapp.health import MENDS, is_alive
-from webapp.jobs.registry import LONG_KINDS
+from webapp.jobs.registry import LONG_KINDS, NAMES
 from webapp.models import ACTIVE_JOB_STATES, Job, Project, db
-
-BEFORE = {
-    "import": "An import",
-    "index": "A new index",
-    "predict": "Preparing answers",
-    "order": "Ordering the queue",
-    "train": "An iteration",
-    "export": "An export",
-}
-"""Kind -> the beginning of the sentence that ends in "goes first" or "makes way for it"."""
 
 
 def waits_for(job: Job) -> str:
@@ -31,7 +21,7 @@ def waits_for(job: Job) -> str:
     where = (
         "" if before.name is None else " in this project" if before.project == job.project_id else f" in {before.name}"
     )
-    return f"{BEFORE.get(before.kind, before.kind)}{where} {'makes way for it' if before.makes_way else 'goes first'}."
+    return f"{NAMES[before.kind].in_sentence}{where} {'makes way for it' if before.makes_way else 'goes first'}."
 
 
 def _before(job: Job) -> Any:

@@ -156,6 +156,7 @@ class Use:
     kinds: tuple[str, ...]
     iteration: int | None
     release: int | None
+    is_compared: bool  # the iteration has measured its model beside the one in service
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,12 @@ class Trace:
     uses: list[Use]
     effects: list[Effect]
     is_hidden: bool
+
+    @property
+    def waits_for(self) -> int | None:
+        """The iteration that took it last, while that has compared nothing."""
+        newest = self.uses[0] if self.uses else None
+        return newest.iteration if newest is not None and not newest.is_compared else None
 
 
 def trace(session: Session, project: Project, label_id: int, *, viewer_id: int) -> Trace:
@@ -221,6 +228,7 @@ def _uses(session: Session, label_ids: list[int]) -> list[Use]:
         if iteration is not None and iteration.is_practice:
             continue
         number = iteration.number if iteration is not None else None
-        known = found.get((dataset, number), Use(version, dataset, split, (), number, release))
+        is_compared = iteration is not None and iteration.gate is not None
+        known = found.get((dataset, number), Use(version, dataset, split, (), number, release, is_compared))
         found[dataset, number] = replace(known, kinds=tuple(dict.fromkeys((*known.kinds, kind))))
     return list(found.values())
