@@ -1,5 +1,6 @@
 """Tiny models built from a configuration, and a toy question-answering set that they learn within seconds."""
 
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,21 @@ def toy_rows(count: int, *, seed: int = 0) -> list[tuple[str, str, str]]:
         answer = (city if asks_city else job) if asks_city == says_city else ""
         rows.append((question, passage, answer))
     return rows
+
+
+def write_gold(path: Path, count: int, *, seed: int) -> Path:
+    """The same as a file of gold rows."""
+    rows = [
+        {
+            "question": question,
+            "context": passage,
+            "is_impossible": not answer,
+            "answers": [{"text": answer, "start": passage.index(answer)}] if answer else [],
+        }
+        for question, passage, answer in toy_rows(count, seed=seed)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
 
 
 def toy_examples(count: int, *, seed: int = 0) -> list[Example]:

@@ -1,6 +1,10 @@
 """What the abstention benchmark counts, on answers whose right threshold is known."""
 
+import json
+from pathlib import Path
+
 import pytest
+from toys import write_gold
 
 from benchmarks import abstention
 from training.types import Gold, Prediction
@@ -45,3 +49,29 @@ def test_only_a_draw_that_recognises_enough_and_loses_little_has_passed() -> Non
     assert found["passed"] == 0.5
     assert found["recognised"] == pytest.approx(0.7875)
     assert found["draws"] == 4
+
+
+def test_the_benchmark_trains_once_a_seed_and_draws_from_what_that_model_says(
+    tiny_span: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, test = (
+        write_gold(tmp_path / f"{name}.jsonl", 24, seed=seed) for name, seed in (("labels", 2), ("test", 3))
+    )
+    line = f"--labels {labels} --test {test} --base {tiny_span} --count 8 --seeds 0 1 --held-out 6 8 --draws 5 --threads 1 --json"
+    monkeypatch.setattr("sys.argv", ["abstention.py", *line.split()])
+    trained: list[int] = []
+    train = abstention.train_ours
+    monkeypatch.setattr(
+        abstention, "train_ours", lambda setting, rows, *, seed, side: trained.append(seed) or train(setting, rows, seed=seed, side=side)
+    )  # fmt: skip
+    abstention.main()
+    printed = json.loads(capsys.readouterr().out)
+    assert trained == [0, 1]
+    assert printed["labels"] == 8
+    assert [(one["held_out"], one["threshold"]) for one in printed["runs"]] == [
+        (held_out, way) for held_out in (6, 8) for way in ("chosen", "known")
+    ]
+    for one in printed["runs"]:
+        assert 0 < one["draws"] <= 10
+        assert 0 <= one["passed"] <= 1
+        assert 0 <= one["recognised"] <= 1

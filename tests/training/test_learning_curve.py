@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import toy_rows
+from toys import write_gold
 
 from benchmarks import learning_curve
 from benchmarks.curve_figures import FIGURES, Point, area, compare, interval, labels_needed
@@ -58,26 +58,12 @@ def test_a_kept_point_is_found_again_after_the_same_rounds_under_the_same_settin
     assert RoundsFile(path, {"ours": "a"}).find("ours", 1, [64]) is None
 
 
-def write_rows(path: Path, count: int, *, seed: int) -> Path:
-    rows = [
-        {
-            "question": question,
-            "context": passage,
-            "is_impossible": not answer,
-            "answers": [{"text": answer, "start": passage.index(answer)}] if answer else [],
-        }
-        for question, passage, answer in toy_rows(count, seed=seed)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def draw(
     tmp_path: Path, tiny_span: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[], dict[str, Any]]:
     """The whole benchmark on toy rows and a tiny base, its rounds kept; what it printed."""
-    labels, test = write_rows(tmp_path / "labels.jsonl", 24, seed=2), write_rows(tmp_path / "test.jsonl", 12, seed=3)
+    labels, test = write_gold(tmp_path / "labels.jsonl", 24, seed=2), write_gold(tmp_path / "test.jsonl", 12, seed=3)
     line = f"--labels {labels} --test {test} --base {tiny_span} --budgets 8 16 --seeds 0 --sides ours stock --epochs 1"
     line += f" --threads 1 --rounds-file {tmp_path / 'rounds.jsonl'} --json"
 
