@@ -81,7 +81,7 @@ def test_a_promotion_reaches_the_engine_by_itself(app: Flask, engine: str, tmp_p
     candidate = add_candidate(project)
     with write() as session:
         service.promote(session, project, candidate, reason="test")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while client.state()["held"][0]["number"] != 2:  # nobody asks meanwhile
         assert time.monotonic() < deadline
         time.sleep(0.1)
