@@ -61,7 +61,7 @@ def judge(champions: list[list[float]], candidate: list[float], slices: dict[str
     for name, places in slices.items():
         after = [candidate[place] for place in places]
         best = max(champions, key=lambda one: mean(one, places))
-        for kind, reference in (("guard", champion), ("slice", champion), ("slice", best)):
+        for kind, reference in (("guard", champion), ("slice", champion), ("best", best)):
             watched.append(Watched(name, [reference[place] for place in places], after, kind=kind))
     before, after = (measured(one, slices) for one in (champion, candidate))
     guards = {

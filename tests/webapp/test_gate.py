@@ -115,6 +115,20 @@ def test_a_slice_that_fell_within_noise_does_not_ask_unless_the_project_forgives
     assert with_evidence(Evidence([further], noise=0.0)).decision == "ask"
 
 
+def test_of_a_hundred_fixed_questions_no_fall_of_more_than_a_point_is_put_down_to_chance():
+    def fell(questions: int, lost: int, **values: str) -> Watched:
+        before = [1.0] * 60 + [0.0] * (questions - 60)
+        gained = lost - 2  # two in all
+        return Watched("F1 on answerable questions", before, [0.0] * lost + before[lost:60] + [1.0] * gained + [0.0] * (questions - 60 - gained), **values)  # fmt: skip
+
+    asked = with_evidence(Evidence([fell(100, 12)]))
+    assert asked.decision == "ask"
+    assert "fell from 60.0 % to 58.0 % against the model in service" in " ".join(asked.reasons)
+    assert "points), more than one point." in " ".join(asked.reasons)
+    for forgiven in (fell(99, 12), fell(201, 12), fell(100, 12, kind="best"), fell(100, 12, split="rolling")):
+        assert with_evidence(Evidence([forgiven])).decision == "promote"
+
+
 def test_a_slice_of_a_few_questions_never_asks():
     lost = Watched("F1 on imported questions", [1.0] * 9, [0.0] * 9)
     assert with_evidence(Evidence([lost])).decision == "promote"

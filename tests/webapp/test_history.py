@@ -91,7 +91,7 @@ def test_refusals_are_counted_among_answerable_questions_only():
 
 
 def test_ten_small_losses_in_a_row_do_not_add_up_unseen():
-    """Every candidate gains four answers of one kind and loses two of another: each loss alone is within noise."""
+    """Every candidate gains four answers of one kind and loses one of another: each loss alone is a point and no more."""
     asked = [ask(i, "yes") for i in range(100)] + [ask(i, decision="unanswerable") for i in range(100, 200)]
     answerable, unanswerable, past, promoted = 0, 100, [], []
     for number in range(2, 12):
@@ -101,15 +101,15 @@ def test_ten_small_losses_in_a_row_do_not_add_up_unseen():
         after = side(
             *[1.0] * (answerable + 4),
             *[0.0] * (96 - answerable),
-            *[1.0] * (unanswerable - 2),
-            *[0.0] * (102 - unanswerable),
+            *[1.0] * (unanswerable - 1),
+            *[0.0] * (101 - unanswerable),
         )
         watched = watch(asked, before, after, metric="f1", name="F1", retrieval={}, past=past)
         judged = judge(watched, noise=2.0, seed=0)
         assert all(one.verdict == "fine" for one in judged if one.watched.against == "the model in service")
         if any(one.verdict == "doubt" for one in judged):
             break
-        answerable, unanswerable = answerable + 4, unanswerable - 2
+        answerable, unanswerable = answerable + 4, unanswerable - 1
         past.append(
             Past(
                 f"release {number - 1}",
@@ -117,5 +117,5 @@ def test_ten_small_losses_in_a_row_do_not_add_up_unseen():
             )
         )
         promoted.append(number)
-    assert 1 <= len(promoted) < 5
+    assert 1 <= len(promoted) < 7
     assert unanswerable >= 90

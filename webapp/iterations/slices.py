@@ -93,7 +93,9 @@ def _against_the_best(asked: Sequence[Asked], after: Sequence[float], name: str,
             if len(common) < SLICE_AT_LEAST:
                 continue
             values = [one.scores[asked[place].row.question or 0][1] for place in common]
-            rival = Watched(f"{name} on {what}", values, [after[place] for place in common], against=one.name)
+            rival = Watched(
+                f"{name} on {what}", values, [after[place] for place in common], kind="best", against=one.name
+            )
             if best is None or _mean(rival.before) > _mean(best.before):
                 best = rival
         if best is not None:

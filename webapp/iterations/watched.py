@@ -1,10 +1,12 @@
 """Figures that must not fall while another one rises, judged one by one. Pure.
 
 Every figure is a list of values, question by question, under a reference (the model in service, or the best champion so far) and
-under the candidate. Three kinds, each with its own rule for when a fall is a doubt (a person decides) or an objection (held):
+under the candidate. Four kinds, each with its own rule for when a fall is a doubt (a person decides) or an objection (held):
 
-* ``slice``: at least 10 questions, and a fall of more than one point beyond noise (two standard errors of the difference, unless
-  the project says otherwise) is a doubt;
+* ``slice``: of the fixed test questions, a fall of more than one point where there are 100 questions or more, for which one question is
+  no more than a point; else, from 10 questions on, of more than one point beyond noise (two standard errors of the difference, unless the
+  project says otherwise) is a doubt;
+* ``best``: the same slices beside the best champion of the past, which luck may have helped: always beyond noise;
 * ``guard``: a fall of more than one point, when the 95 % interval reaches further than five points down, is a doubt;
 * ``retrieval``: a fall of more than one point is a doubt, and an objection when the whole interval lies below zero.
 
@@ -18,6 +20,7 @@ from typing import Any
 from training.bootstrap import Interval, paired_interval
 
 SLICE_AT_LEAST = 10
+STRICT_AT = 100
 FALL = 0.01
 FAR = 0.05
 STANDARD_ERRORS_IN_INTERVAL = 3.92  # a 95 % interval is that many standard errors wide
@@ -63,7 +66,8 @@ class Judgement:
         figures = f"{100 * self.before:.1f} % to {100 * self.after:.1f} %"
         interval = f"95 % interval {100 * self.interval.low:+.1f} to {100 * self.interval.high:+.1f} points"
         why = {
-            "slice": "more than one point beyond noise",
+            "slice": "more than one point" if _is_strict(self.watched) else "more than one point beyond noise",
+            "best": "more than one point beyond noise",
             "guard": "and the loss may be larger",
             "retrieval": "so the right passage comes later",
         }
@@ -83,8 +87,12 @@ def _judge(one: Watched, *, noise: float, seed: int) -> Judgement:
     fall = -interval.difference
     verdict = "fine"
     if fall > max(FALL, 1.0 / interval.n) + 1e-9:
-        verdict = {"slice": _slice, "guard": _guard, "retrieval": _retrieval}[one.kind](interval, noise)
+        verdict = _VERDICTS[one.kind](interval, 0.0 if _is_strict(one) else noise)
     return Judgement(one, interval, verdict)
+
+
+def _is_strict(one: Watched) -> bool:
+    return one.kind == "slice" and one.split == "fixed" and len(one.before) >= STRICT_AT
 
 
 def _slice(interval: Interval, noise: float) -> str:
@@ -99,3 +107,6 @@ def _guard(interval: Interval, _noise: float) -> str:
 
 def _retrieval(interval: Interval, _noise: float) -> str:
     return "objection" if interval.high < 0 else "doubt"
+
+
+_VERDICTS = {"slice": _slice, "best": _slice, "guard": _guard, "retrieval": _retrieval}
