@@ -107,6 +107,11 @@ def evaluate(project: str, gold: Path, mode: str, number: int | None, as_json: b
             lines.append(
                 f"  {len(evaluated.rejected)} rows could not be used, the first because {evaluated.rejected[0]['reason']}."
             )
+        if evaluated.n_own_context:
+            lines.append(
+                f"  Rows that say only that their own context has no answer: {evaluated.n_own_context}. An answer to them from another "
+                "passage counts as wrong, even a right one."
+            )
         # Whoever reads the object finds every name; what the set cannot define (no unanswerable question, say) is null.
         names = (*get_task(found.task).METRICS, *(RETRIEVAL_METRICS if mode == "retrieved" else ()))
         metrics = dict.fromkeys(names) | evaluated.metrics

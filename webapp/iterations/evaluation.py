@@ -26,13 +26,17 @@ DEPTH = 10  # retrieved passages judged; the answerer reads as many as the proje
 
 @dataclass(frozen=True)
 class Evaluated:
-    """``n`` rows were asked; ``n_retrieval`` of them count for the retrieval metrics; ``rejected`` rows were unusable."""
+    """``n`` rows were asked; ``n_retrieval`` of them count for the retrieval metrics; ``rejected`` rows were unusable.
+
+    ``n_own_context`` rows were asked of retrieved passages though all they say is that their own context has no answer.
+    """
 
     release: int
     n: int
     metrics: dict[str, float]
     n_retrieval: int
     rejected: list[dict[str, str]]
+    n_own_context: int = 0
 
 
 def evaluate_release(project: Project, gold: Path, *, mode: str, number: int | None, report: Report) -> Evaluated:
@@ -52,7 +56,8 @@ def evaluate_release(project: Project, gold: Path, *, mode: str, number: int | N
         metrics = _read_given(project, release, rows, report)
         return Evaluated(release.number, len(rows), metrics, 0, rejected)
     metrics, counted = _read_retrieved(project, release, rows, report)
-    return Evaluated(release.number, len(rows), metrics, counted, rejected)
+    silent = sum(not row.answers and bool(row.context.strip()) for row in rows)
+    return Evaluated(release.number, len(rows), metrics, counted, rejected, silent)
 
 
 def read_gold(task: Task, path: Path, rejected: list[dict[str, str]]) -> list[QuestionRow]:
