@@ -8,7 +8,8 @@ from training import metrics
 RECOGNISED = 0.75
 """The share of the unanswerable that is to be recognised at the least."""
 MARGIN = 0.05
-"""What an iteration asks for beyond that on its validation questions: a threshold chosen on them recognises a little less elsewhere."""
+"""What an iteration asks for beyond that on its validation questions: a threshold chosen on them recognises a little less elsewhere. Where more
+was recognised before, as much is asked for and no more: more would be bought with answers."""
 MOST_ASKED = 0.95
 MOST_F1_LOST = 0.02
 NOISE = 1.5
@@ -19,11 +20,11 @@ Row = tuple[float, bool, float]
 
 
 def share_to_recognise(*, refused: Sequence[bool], answered: Sequence[bool]) -> float:
-    """The share of the unanswerable that the threshold of a model that learned must recognise: three quarters, or as many as it ``refused``
-    before, and :data:`MARGIN`. A model that ``answered`` less than a quarter of what has an answer recognised nothing."""
+    """The share of the unanswerable that the threshold of a model that learned must recognise: three quarters and :data:`MARGIN`, or as many as
+    it ``refused`` before. A model that ``answered`` less than a quarter of what has an answer recognised nothing."""
     knew = bool(refused) and bool(answered) and sum(answered) >= len(answered) / 4
     recognised = sum(refused) / len(refused) if knew else 0.0
-    return min(max(RECOGNISED, recognised) + MARGIN, MOST_ASKED)
+    return min(max(RECOGNISED + MARGIN, recognised), MOST_ASKED)
 
 
 def choose(rows: Sequence[Row], *, near: float | None, share: float) -> float:
