@@ -88,6 +88,18 @@ def test_few_test_questions_are_said_to_be_few():
     assert "about 25 more" in decision.reasons[-1]
 
 
+def test_how_many_more_questions_it_takes_is_said_only_where_somebody_could_write_them():
+    before, after = [0.0, 1.0] * 200, [1.0, 0.0] * 196 + [0.0, 1.0] * 3 + [1.0, 1.0]
+    assert gate(measured(before), measured(after)).reasons[-1] == (
+        "A difference this small could not be told from chance with 10,000 more test questions."
+    )
+    after = [1.0, 0.0] * 100 + [0.0, 1.0] * 90 + [1.0, 1.0] * 10
+    said = gate(measured(before), measured(after)).reasons[-1]
+    assert re.fullmatch(
+        r"To be sure of a difference of this size would take about \d,\d{3} more test questions\.", said
+    )
+
+
 BETTER = (measured([0.0] * 40), measured([1.0] * 30 + [0.0] * 10))
 
 

@@ -14,6 +14,7 @@ from webapp.iterations.watched import Judgement, Watched, judge
 
 TOLERANCE = 0.02  # the lower end of the interval may reach this far below zero
 FEW = 30  # fewer test questions than this are said to be few
+MOST_WANTED = 10_000  # nobody writes more
 REFUSED_MORE = 0.10  # the share of answerable questions refused may rise this much
 SLOWER_S = 0.02  # a difference below this is not noticed, whatever the ratio
 UNMEASURED = (
@@ -251,13 +252,13 @@ def _small_sample(interval: Interval, needed: int | None) -> list[str]:
     wanted = max(FEW, needed or 0) - interval.n
     if interval.n < FEW:
         return [
-            f"{interval.n} test {'question is' if interval.n == 1 else 'questions are'} few: about {wanted} more would make this "
+            f"{interval.n} test {'question is' if interval.n == 1 else 'questions are'} few: about {min(wanted, MOST_WANTED):,} more would make this "
             "comparison steady (15 % of the labelled questions become test questions; gold questions can be imported)."
         ]
+    if wanted > MOST_WANTED:
+        return [f"A difference this small could not be told from chance with {MOST_WANTED:,} more test questions."]
     return (
-        [f"To be sure of a difference of this size would take about {wanted} more test questions."]
-        if wanted > 0
-        else []
+        [f"To be sure of a difference of this size would take about {wanted:,} more test questions."] if wanted else []
     )
 
 
