@@ -39,7 +39,7 @@ def served(rows: Asked, threshold: float) -> tuple[float, float]:
 
 
 def chosen(rows: Asked, near: float) -> float:
-    """The threshold that an iteration chooses on ``rows``, the base having recognised less than three quarters."""
+    """The threshold that an iteration chooses on ``rows``, the base having recognised no more than four in five."""
     share = thresholds.RECOGNISED + thresholds.MARGIN
     return calibration.choose_threshold([one for one, _ in rows], [gold for _, gold in rows], near=near, share=share)
 

@@ -38,7 +38,7 @@ def choose(rows: Sequence[Row], *, near: float | None, share: float) -> float:
     count = sum(has_answer for _, has_answer, _ in ordered)
     others = len(ordered) - count
     # Of thirty questions one alone is worth more than the two points, and more than the share asks for.
-    needed = share if near is None else math.floor(share * others) / others
+    needed = share if near is None else math.floor(share * others + 1e-9) / others
     most_lost = MOST_F1_LOST if near is None else max(MOST_F1_LOST, NOISE / count)
     enough = [c for c in _candidates(ordered) if c[2] >= needed]
     best_f1 = max(f1 for _, f1, _ in enough)

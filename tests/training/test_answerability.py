@@ -214,11 +214,12 @@ def test_an_iteration_learns_it_and_a_saved_model_judges_by_it(tiny_span: Path, 
 def test_easy_starting_data_does_not_choose_the_threshold(
     tiny_span: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged: list[int] = []
+    judged: list[tuple[int, float]] = []
     calibrated = qa.calibrated
     monkeypatch.setattr(
-        qa, "calibrated", lambda settings, said, golds, *, share: judged.append(len(golds)) or calibrated(settings, said, golds, share=share)
+        qa, "calibrated", lambda settings, said, golds, *, share: judged.append((len(golds), share)) or calibrated(settings, said, golds, share=share)
     )  # fmt: skip
+    monkeypatch.setattr(qa, "share_to_recognise", lambda before, golds: 0.8 + len(before) / 1000)
     own = toys.toy_golds(40)
     starting = [replace(gold, is_rehearsal=True) for gold in toys.toy_golds(20, seed=3)]
     config = FitConfig(epochs=0.5, batch_tokens=512, evaluations=1, learning_rate=1e-4)
@@ -226,7 +227,7 @@ def test_easy_starting_data_does_not_choose_the_threshold(
         load_answerer(tiny_span, QA), toys.toy_examples(20), [*own, *starting], folder=tmp_path, config=config,
         report=lambda *_: None, log=lambda _: None,
     )  # fmt: skip
-    assert judged == [40]
+    assert judged == [(40, pytest.approx(0.84))]
 
 
 def test_the_threshold_starts_where_as_many_are_refused_as_before() -> None:

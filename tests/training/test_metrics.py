@@ -182,6 +182,13 @@ def test_as_many_must_be_recognised_as_before_or_a_few_more_than_three_quarters(
     assert calibration.share_to_recognise([], []) == pytest.approx(0.8)
 
 
+def test_as_many_as_before_are_asked_for_however_the_share_is_rounded() -> None:
+    golds = [gold("right")] * 20 + [gold()] * 71
+    predictions = [prediction("right", 0.5 + i / 100) for i in range(20)] + [prediction("x", i / 71) for i in range(71)]
+    threshold = calibration.choose_threshold(predictions, golds, near=0.1, share=62 / 71)
+    assert sum(i / 71 < threshold for i in range(71)) >= 62
+
+
 def test_of_two_unanswerable_questions_one_need_be_recognised_to_stay_near() -> None:
     golds = [gold("right")] * 8 + [gold()] * 2
     predictions = [prediction("right", 0.5 + i / 20) for i in range(8)] + [

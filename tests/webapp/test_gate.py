@@ -93,6 +93,10 @@ def test_how_many_more_questions_it_takes_is_said_only_where_somebody_could_writ
     assert gate(measured(before), measured(after)).reasons[-1] == (
         "A difference this small could not be told from chance with 10,000 more test questions."
     )
+    few = [1.0, 0.0] * 9 + [0.0, 1.001]
+    assert gate(measured([0.0, 1.0] * 10), measured(few)).reasons[-1] == (
+        "20 test questions are few, and a difference this small could not be told from chance with 10,000 more test questions."
+    )
     after = [1.0, 0.0] * 100 + [0.0, 1.0] * 90 + [1.0, 1.0] * 10
     said = gate(measured(before), measured(after)).reasons[-1]
     assert re.fullmatch(

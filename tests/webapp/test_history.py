@@ -105,6 +105,7 @@ def test_ten_small_losses_in_a_row_do_not_add_up_unseen():
             *[0.0] * (101 - unanswerable),
         )
         watched = watch(asked, before, after, metric="f1", name="F1", retrieval={}, past=past)
+        assert {one.kind for one in watched if one.against != "the model in service"} <= {"best"}
         judged = judge(watched, noise=2.0, seed=0)
         assert all(one.verdict == "fine" for one in judged if one.watched.against == "the model in service")
         if any(one.verdict == "doubt" for one in judged):
@@ -117,5 +118,5 @@ def test_ten_small_losses_in_a_row_do_not_add_up_unseen():
             )
         )
         promoted.append(number)
-    assert 1 <= len(promoted) < 7
+    assert len(promoted) == 5
     assert unanswerable >= 90

@@ -69,11 +69,13 @@ def test_the_commands_print_what_the_design_promises(toy: Project, settings: Set
     assert retrieved["metrics"]["recall_at_10"] == 1.0
     assert retrieved["n_own_context"] == 0
     silent = {**rows[0], "question": "Where does the baker live ?", "is_impossible": True, "answers": []}
-    gold.write_text("".join(json.dumps(row) + "\n" for row in [*rows, silent]), encoding="utf-8")
+    gold.write_text(
+        "".join(json.dumps(row) + "\n" for row in [*rows, silent, {**silent, "question": "Who ?"}]), encoding="utf-8"
+    )
     said = CliRunner().invoke(
         evaluate, ["People", "--gold", str(gold), "--mode", "retrieved"], env={"ERRATA_HOME": str(settings.home)}
     )
-    assert "Rows that say only that their own context has no answer: 1." in said.output
+    assert "Rows that say only that their own context has no answer: 2." in said.output
 
     written = run(export, "People", "--format", "squad", "--output", str(tmp_path / "out.json"), home=settings.home)
     assert {"format": "squad", "rows": 24, "dropped": []}.items() <= written.items()

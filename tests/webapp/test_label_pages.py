@@ -123,6 +123,7 @@ def test_a_label_traces_back_to_what_the_model_had_shown_and_on_to_what_learned_
         session.flush()
         session.add(DatasetLabel(dataset_id=dataset.id, label_id=label.id, split="train", kind="correct"))
     page = client.get(f"/p/{project.id}/labels/{label.id}").text
+    assert "· used for the answer" in page
     assert "Release 1 had said" in page
     assert "prompt qa-1" in page
     assert "They turned us away" in page
@@ -130,6 +131,11 @@ def test_a_label_traces_back_to_what_the_model_had_shown_and_on_to_what_learned_
     assert "Right answer of correct" in page
     assert "training, as correction" in page
     assert "Change it" in page
+    with write() as session:
+        session.get_one(Answer, label.answer_id).answerable = False
+    page = client.get(f"/p/{project.id}/labels/{label.id}").text
+    assert "its best guess stood here" in page
+    assert "used for the answer" not in page
 
 
 def test_a_replaced_version_says_so_and_names_the_version_that_was_used(client: FlaskClient, project: Project) -> None:

@@ -2,7 +2,8 @@
 
 A label judges two things, the answer and the passage. Where the passage was judged wrong, or a passage is known to be right and
 was not among those the project shows, retrieval missed: nobody would have been shown a right answer, whatever the model made of a
-passage that the test question brought along. Where there is no answer to give, the model should have abstained. Otherwise it had what it needed: it refused (should have answered) or misread (reading missed).
+passage that the test question brought along. Where there is no answer to give, the model should have abstained. Otherwise it had what
+it needed: it refused (should have answered) or misread (reading missed).
 """
 
 from dataclasses import dataclass

@@ -250,13 +250,15 @@ def _small_sample(interval: Interval, needed: int | None) -> list[str]:
     if interval.n >= FEW and (interval.low > 0 or interval.high < 0 or needed is None):
         return []
     wanted = max(FEW, needed or 0) - interval.n
-    if interval.n < FEW:
-        return [
-            f"{interval.n} test {'question is' if interval.n == 1 else 'questions are'} few: about {min(wanted, MOST_WANTED):,} more would make this "
-            "comparison steady (15 % of the labelled questions become test questions; gold questions can be imported)."
-        ]
+    few = f"{interval.n} test {'question is' if interval.n == 1 else 'questions are'} few" if interval.n < FEW else ""
     if wanted > MOST_WANTED:
-        return [f"A difference this small could not be told from chance with {MOST_WANTED:,} more test questions."]
+        small = f"difference this small could not be told from chance with {MOST_WANTED:,} more test questions."
+        return [f"{few}, and a {small}" if few else f"A {small}"]
+    if few:
+        return [
+            f"{few}: about {wanted:,} more would make this comparison steady (15 % of the labelled questions become test questions; "
+            "gold questions can be imported)."
+        ]
     return (
         [f"To be sure of a difference of this size would take about {wanted:,} more test questions."] if wanted else []
     )

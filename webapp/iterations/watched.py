@@ -3,8 +3,8 @@
 Every figure is a list of values, question by question, under a reference (the model in service, or the best champion so far) and
 under the candidate. Four kinds, each with its own rule for when a fall is a doubt (a person decides) or an objection (held):
 
-* ``slice``: of the fixed test questions, a fall of more than one point where there are 100 questions or more, for which one question is
-  no more than a point; else, from 10 questions on, of more than one point beyond noise (two standard errors of the difference, unless the
+* ``slice``: of the fixed test questions, a fall of more than one point where there are 100 questions or more, so that one question is
+  worth a point at most; else, from 10 questions on, of more than one point beyond noise (two standard errors of the difference, unless the
   project says otherwise) is a doubt;
 * ``best``: the same slices beside the best champion of the past, which luck may have helped: always beyond noise;
 * ``guard``: a fall of more than one point, when the 95 % interval reaches further than five points down, is a doubt;
@@ -20,7 +20,7 @@ from typing import Any
 from training.bootstrap import Interval, paired_interval
 
 SLICE_AT_LEAST = 10
-STRICT_AT = 100
+STRICT_AT = 100  # questions: one is worth a point at most
 FALL = 0.01
 FAR = 0.05
 STANDARD_ERRORS_IN_INTERVAL = 3.92  # a 95 % interval is that many standard errors wide

@@ -21,7 +21,7 @@ class Name:
     in_sentence: str
 
 
-NAMES = {
+_NAMES = {
     "import": Name("Import", "An import"),
     "index": Name("Index", "A new index"),
     "predict": Name("Preparing answers", "Preparing answers"),
@@ -29,3 +29,8 @@ NAMES = {
     "train": Name("Iteration", "An iteration"),
     "export": Name("Export", "An export"),
 }
+
+
+def name_of(kind: str) -> Name:
+    """A job that another version of Errata left may be of a kind that this one does not know."""
+    return _NAMES.get(kind, Name(kind, kind))

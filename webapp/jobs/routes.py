@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from webapp.db import write
 from webapp.htmx import is_htmx, redirect_to, render
 from webapp.jobs import service, waiting
-from webapp.jobs.registry import NAMES
+from webapp.jobs.registry import name_of
 from webapp.models import Job
 from webapp.people.service import current_person, require
 
@@ -16,7 +16,7 @@ bp.add_app_template_global(waiting.waits_for)
 
 @bp.app_template_global()
 def title_of(job: Job) -> str:
-    return NAMES[job.kind].title
+    return name_of(job.kind).title
 
 
 @bp.get("/jobs/<int:job_id>")

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import and_, case, or_, select
 
 from webapp.health import MENDS, is_alive
-from webapp.jobs.registry import LONG_KINDS, NAMES
+from webapp.jobs.registry import LONG_KINDS, name_of
 from webapp.models import ACTIVE_JOB_STATES, Job, Project, db
 
 
@@ -21,7 +21,7 @@ def waits_for(job: Job) -> str:
     where = (
         "" if before.name is None else " in this project" if before.project == job.project_id else f" in {before.name}"
     )
-    return f"{NAMES[before.kind].in_sentence}{where} {'makes way for it' if before.makes_way else 'goes first'}."
+    return f"{name_of(before.kind).in_sentence}{where} {'makes way for it' if before.makes_way else 'goes first'}."
 
 
 def _before(job: Job) -> Any:

@@ -178,8 +178,8 @@ class Trace:
     is_hidden: bool
 
     @property
-    def waits_for(self) -> int | None:
-        """The iteration that took it last, while that has compared nothing."""
+    def uncompared(self) -> int | None:
+        """The iteration that took it last, where that has compared nothing: it runs still, failed or was cancelled."""
         newest = self.uses[0] if self.uses else None
         return newest.iteration if newest is not None and not newest.is_compared else None
 

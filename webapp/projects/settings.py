@@ -115,7 +115,7 @@ class ProjectSettings:
     slice_noise: float = setting(
         2.0, 0.0, 5.0,
         "A person decides when one kind of test question loses more than one point plus this many standard errors; 2 forgives what is "
-        "likely chance, 0 forgives nothing. Of 100 fixed questions or more of a kind no chance is forgiven.",
+        "likely chance, 0 forgives nothing. Of 100 fixed questions or more of a kind none is forgiven against the model in service.",
     )  # fmt: skip
     slower_at_most: float = setting(
         1.5,
