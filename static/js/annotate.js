@@ -3,6 +3,8 @@
 
 (() => {
   const SAID_FOR_S = 4;
+  const LEAVES_WORDS = ["a", "r", "p", "n", "s"];
+  const UNSAVED = "What you wrote is not saved. Save the correction, or choose the same again to decide without it.";
   const $ = (selector) => document.querySelector(selector);
   const form = () => document.getElementById("verdict");
   const isTyping = (target) => target.closest?.("input:not([type=radio]), textarea, select, [contenteditable]") !== null;
@@ -69,6 +71,10 @@
     localStorage.removeItem(`errata-draft-${$("#annotate").dataset.person}-${event.detail.question}`);
   });
   document.addEventListener("input", (event) => {
+    if (event.target.id === "ask-text") {
+      $("#ask-error")?.remove();
+      event.target.removeAttribute("aria-invalid");
+    }
     if (!event.target.closest("[data-verdict]")) return;
     if (event.target.id === "text") {
       showDifference();
@@ -80,10 +86,27 @@
 
   /* Clicks */
 
+  // A decision that leaves written words aside is taken only when it is made twice.
+  let asked = "";
+
+  function isToAskFirst(button) {
+    const field = form()?.elements.text;
+    if (!field || !LEAVES_WORDS.includes(button.dataset.key)) return false;
+    if (field.value.trim() === "" || field.value.trim() === field.defaultValue.trim()) return false;
+    const now = `${draftKey()} ${button.dataset.key} ${field.value}`;
+    if (asked === now) return false;
+    asked = now;
+    return true;
+  }
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
     if (button.matches("[data-help]")) return $("#keys").showModal();
+    if (isToAskFirst(button)) {
+      event.preventDefault();
+      return window.errata.notice(UNSAVED, 8);
+    }
     const isEmpty = button.hasAttribute("data-needs-words") && !form().elements.text.value.trim();
     if (button.dataset.key !== "e" && !isEmpty) return;
     event.preventDefault(); // with a script, Correct opens the field and Save correction sends it

@@ -209,6 +209,43 @@ def test_keys_are_letters_while_one_types(site: Site, context: BrowserContext, p
     assert saved(project) == []
 
 
+def test_a_decision_that_leaves_written_words_aside_is_taken_only_when_made_twice(
+    site: Site, context: BrowserContext, project: Project
+) -> None:
+    add_queue(project, 2)
+    page = open_annotate(site, context, project)
+    page.keyboard.press("e")
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    page.keyboard.type(DOGS)
+    page.keyboard.press("Escape")
+    for key in "pa":  # another one asks again
+        page.keyboard.press(key)
+        expect(page.locator("#notice")).to_contain_text("What you wrote is not saved")
+        expect(page.locator("#text")).to_have_value(DOGS)
+    assert labels_of(project) == []
+    page.keyboard.press("a")
+    day(page, 2)
+    assert saved(project) == ["accept"]
+    page.keyboard.press("p")  # nothing written, nothing asked
+    expect(page.locator("#notice")).to_contain_text("Saved")
+    assert saved(project) == ["accept", "wrong_passage"]
+
+
+def test_the_decision_stays_in_view_beside_long_passages(site: Site, context: BrowserContext, project: Project) -> None:
+    release, passages = add_release(project), add_passages(project, *(f"Number {i}. " + PATIO * 30 for i in range(5)))
+    add_answer(add_question(project, "Are dogs allowed?"), release, "Yes", passages)
+    page = open_annotate(site, context, project)
+    page.set_viewport_size({"width": 1280, "height": 700})
+    page.locator("[data-passage]").last.scroll_into_view_if_needed()
+    assert page.evaluate("scrollY") > 700
+    before = page.evaluate("scrollY")
+    expect(page.locator("button[data-key=a]")).to_be_in_viewport()
+    page.keyboard.press("e")
+    expect(page.locator("#text")).to_be_focused()
+    assert page.evaluate("scrollY") == before
+
+
 def test_a_double_click_and_a_held_key_make_one_label_each(
     site: Site, context: BrowserContext, project: Project
 ) -> None:

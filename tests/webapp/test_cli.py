@@ -17,7 +17,7 @@ from webapp.cli.common import opened
 from webapp.db import write
 from webapp.heartbeat import beat
 from webapp.home import absolute
-from webapp.models import Question, db
+from webapp.models import AuditEvent, Question, db
 from webapp.projects.service import project_by_name
 from webapp.releases.service import champion_of
 from webapp.settings import Settings
@@ -137,7 +137,14 @@ def test_releases_are_promoted_and_rolled_back(shell: Shell, tmp_path: Path) -> 
     with opened(Settings(home=shell.home)):
         add_candidate(build_served(tmp_path, name="Served"))
     assert shell.json("promote", "Served") == {"champion": 2, "previous": 1}
-    assert shell.json("rollback", "Served") == {"champion": 1, "previous": 2}
+    assert shell.json("rollback", "Served", "--reason", " ") == {"champion": 1, "previous": 2}
+    with opened(Settings(home=shell.home)):
+        events = db.session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "release.promote").order_by(AuditEvent.id)
+        )
+        assert [event.detail["reason"] for event in events][-2:] == [
+            "Promoted from the command line.", "Rolled back from the command line.",
+        ]  # fmt: skip
     assert shell.json("promote", "Served", "2") == {"champion": 2, "previous": 1}
     assert "champion already" in shell.refusal("promote", "Served", "2", code=2)
     assert "no release 9" in shell.refusal("promote", "Served", "9", code=2)

@@ -21,7 +21,7 @@ from webapp.iterations.compare import RETRIEVAL, RETRIEVAL_MEANINGS
 from webapp.iterations.labels_used import LabelsUsed, labels_used, to_write_down, written_down
 from webapp.iterations.pages import list_lines
 from webapp.label.effects import effects_of
-from webapp.models import AuditEvent, Iteration, Label, Person, Project, Release, db
+from webapp.models import AuditEvent, Iteration, Label, Person, Project, Question, Release, db
 from webapp.releases import by_hand
 from webapp.releases.service import champion_of, release_or_404
 
@@ -275,6 +275,20 @@ def test_the_home_page_tells_what_the_last_iteration_changed_because_of_whom(
     page = " ".join(client.get(home).text.split())
     assert '<dd>5 <span class="meta">and 1 skip</span></dd>' in page
     assert "was in service and no longer is; with it, 1 labelled question would become right" in page
+
+
+def test_imported_test_questions_are_told_apart_from_labelled_ones(client: FlaskClient, labelled: Labelled):
+    iteration, _ = make_iteration(labelled.project, 1)
+    imported, other = labelled.questions["accept"].id, labelled.questions["unanswerable"].id
+    for question in (imported, other):
+        add_row(iteration, question, gold=[])
+    address = f"/p/{labelled.project.id}/iterations/1"
+    assert "came with their right answers" not in words(client, address)
+    with write() as session:
+        session.get_one(Question, imported).source = "gold"
+    page = words(client, address)
+    assert "1 of the 2 test questions came with their right answers, the others were labelled here." in page
+    assert page.count("not answerable by the passage it came with") == 1
 
 
 def test_blame_is_counted_and_each_list_is_one_click_away(client: FlaskClient, labelled: Labelled):

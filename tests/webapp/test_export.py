@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from tests.webapp.labelled import Labelled, make_labelled
 from tests.webapp.queue_rows import add_queue, decide, set_project, take
 from webapp.errors import Invalid
 from webapp.jobs.run import run_here
-from webapp.label.export import Filters, is_formula, write_labels
+from webapp.label.export import CHOICES, Filters, is_formula, write_labels
 from webapp.label.export_files import export_to
 from webapp.models import Job, Person, Project, db
 from webapp.projects.service import overview
@@ -159,7 +160,7 @@ def test_the_page_writes_an_export_that_downloads_as_an_attachment_in_a_sandbox(
     client: FlaskClient, labelled: Labelled
 ):
     address = f"/p/{labelled.project.id}/export"
-    assert client.post(address, data={"format": "squad"}).status_code == 303
+    assert client.post(address, data={"format": "squad", "verdict": list(CHOICES)}).status_code == 303
     job = db.session.query(Job).filter_by(kind="export").one()
     assert run_here(job.id)
     page = client.get(address).text
@@ -183,3 +184,11 @@ def test_the_page_refuses_an_unknown_format_another_project_and_strangers(
     assert client.get("/p/999/export").status_code == 404
     assert anonymous.get(address).status_code in (302, 303, 401)
     assert client.get(f"{address}/1/else").status_code == 404
+
+
+def test_nothing_chosen_is_refused_and_exports_nothing(client: FlaskClient, labelled: Labelled) -> None:
+    address = f"/p/{labelled.project.id}/export"
+    page = client.post(address, data={"format": "jsonl"})
+    assert page.status_code == 400
+    assert "No decision is chosen, so there is nothing to export; tick at least one." in page.text
+    assert db.session.scalars(select(Job).where(Job.kind == "export")).all() == []

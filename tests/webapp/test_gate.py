@@ -145,6 +145,15 @@ def test_of_a_hundred_fixed_questions_no_fall_of_more_than_a_point_is_put_down_t
         assert with_evidence(Evidence([forgiven])).decision == "promote"
 
 
+def test_a_loss_that_decided_nothing_is_told_all_the_same():
+    lost = Watched("F1 on questions without an answer", [1.0] * 36, [1.0] * 35 + [0.0], kind="guard", split="all")
+    kept = Watched("F1 on answerable questions", [0.0] * 36, [1.0] * 36, kind="guard", split="all")
+    decided = with_evidence(Evidence([lost, kept]))
+    assert decided.decision == "promote"
+    assert "F1 on questions without an answer: 100.0 % before, 97.2 % after, 36 questions." in decided.reasons
+    assert not any("answerable questions" in one for one in decided.reasons)
+
+
 def test_a_slice_of_a_few_questions_never_asks():
     lost = Watched("F1 on imported questions", [1.0] * 9, [0.0] * 9)
     assert with_evidence(Evidence([lost])).decision == "promote"
@@ -229,8 +238,8 @@ ON = "on 40 test questions"
 @pytest.mark.parametrize(
     ("gate", "tag", "said"),
     [
-        (with_evidence(Evidence()), "promoted", f"Yes: F1 rose by 75.0 points {ON}, and nothing else speaks against it, so the gate promoted it."),
-        (with_evidence(Evidence(), LIKELY), "promoted", "Probably: F1 rose by 1.0 points on 100 test questions, and nothing else"),
+        (with_evidence(Evidence()), "promoted", f"Yes: F1 rose by 75.0 points {ON}, and nothing speaks against it, so the gate promoted it."),
+        (with_evidence(Evidence(), LIKELY), "promoted", "Probably: F1 rose by 1.0 points on 100 test questions, and nothing speaks"),
         (with_evidence(Evidence(), BETTER[::-1]), "held back", f"No: F1 fell by 75.0 points {ON}, so the gate held it back."),
         (with_evidence(Evidence(), NO_BETTER), "held back", f"No: F1 stayed the same {ON}, so"),
         (with_evidence(Evidence(), CHANCE), "held back", "Perhaps: F1 rose by 5.0 points on 20 test questions, which may be chance, so"),
@@ -241,7 +250,7 @@ ON = "on 40 test questions"
         (with_evidence(REFUSING), "held back", f"Not on the whole: F1 rose by 75.0 points {ON}, but it refuses too many questions that have an answer, so"),
         (with_evidence(REFUSING, SURE_ENOUGH), "held back", "Not on the whole: F1 rose by 0.7 points on 300 test questions, but it refuses"),
         (with_evidence(Evidence([LOST]), SURE_ENOUGH), "a person decides", "In part: F1 rose by 0.7 points on 300 test questions, but not everything"),
-        (with_evidence(Evidence(), TINY), "promoted", f"Yes: F1 rose by less than 0.1 points {ON}, and nothing else"),
+        (with_evidence(Evidence(), TINY), "promoted", f"Yes: F1 rose by less than 0.1 points {ON}, and nothing speaks"),
         (with_evidence(Evidence(), TINY[::-1]), "held back", f"No: F1 fell by less than 0.1 points {ON}, so"),
         (with_evidence(Evidence([LOST])), "a person decides", f"In part: F1 rose by 75.0 points {ON}, but not everything speaks for it, so the gate left it to a person."),
         (with_evidence(Evidence([FOUND]), NO_BETTER), "a person decides", "In part: the right passage is found more often, but F1 stayed the same"),

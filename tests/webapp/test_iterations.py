@@ -212,7 +212,7 @@ def test_a_held_iteration_is_not_started_again_at_the_next_label(labelled: Label
     assert maybe_start(project.id) is None
     assert "1 of 8 new or changed labels" in assess(project).line
     assert (
-        "14 since the model in service was trained; the last iteration with them is not in service"
+        "14 since the model in service was trained; the model of the last iteration with them is not in service"
         in assess(project).line
     )
 

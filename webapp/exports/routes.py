@@ -51,6 +51,8 @@ def create(project_id: int) -> ResponseReturnValue:
         raise Invalid(
             f"{format_name!r} is not an export format here; choose one of {', '.join(formats(project.task))}."
         )
+    if not verdicts:
+        raise Invalid("No decision is chosen, so there is nothing to export; tick at least one.")
     payload: dict[str, Any] = {
         "format": format_name,
         "verdicts": verdicts,

@@ -23,7 +23,7 @@ def conclude(gate: Mapping[str, Any], name: str) -> str:
     if found["n"] == 0:
         said = "Nobody can tell: there is no test question to compare them on"
     elif gate["decision"] == "promote":
-        said = f"{'Yes' if found['low'] > 0 else 'Probably'}: {_moved(name, found)}, and nothing else speaks against it"
+        said = f"{'Yes' if found['low'] > 0 else 'Probably'}: {_moved(name, found)}, and nothing speaks against it"
     elif gate["decision"] == "ask":
         said = _asked(gate, name)
     else:

@@ -5,6 +5,7 @@ guarded metric fell further than its margin (or one question's worth, where that
 Hold when any of the first three fails. Ask an engineer when the primary metric rose but something else speaks against it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -235,7 +236,7 @@ def _told(judged: Sequence[Judgement], latency: Latency | None) -> list[str]:
     """Figures that decided nothing and are told all the same."""
     said = [
         f"{one.watched.name}: {_percent(one.before)} before, {_percent(one.after)} after, {one.interval.n} questions."
-        for one in judged if one.verdict == "fine" and (one.watched.split == "rolling" or one.watched.kind == "retrieval")
+        for one in judged if one.verdict == "fine" and _is_told(one)
     ]  # fmt: skip
     if latency is not None and not latency.is_over:
         said.append(
@@ -243,6 +244,12 @@ def _told(judged: Sequence[Judgement], latency: Latency | None) -> list[str]:
             f"questions; up to {latency.limit:g} times as long is accepted)."
         )
     return said
+
+
+def _is_told(one: Judgement) -> bool:
+    """Of what decided nothing: retrieval, the newest questions, and a loss among those that have an answer or those that have none."""
+    is_loss = one.watched.kind == "guard" and one.interval.difference < 0
+    return is_loss or one.watched.split == "rolling" or one.watched.kind == "retrieval"
 
 
 def _small_sample(interval: Interval, needed: int | None) -> list[str]:
@@ -259,9 +266,8 @@ def _small_sample(interval: Interval, needed: int | None) -> list[str]:
             f"{few}: about {wanted:,} more would make this comparison steady (15 % of the labelled questions become test questions; "
             "gold questions can be imported)."
         ]
-    return (
-        [f"To be sure of a difference of this size would take about {wanted:,} more test questions."] if wanted else []
-    )
+    tens = 10 * math.ceil(wanted / 10)  # it is an estimate
+    return [f"To be sure of a difference of this size would take about {tens:,} more test questions."] if tens else []
 
 
 def _no_questions() -> str:

@@ -58,7 +58,7 @@ class Readiness:
             return f"{self.changed} new or changed labels since the model in service was trained; iterations never start by themselves here."
         sentence = f"{self.changed_since_last} of {self.train_after} new or changed labels; the next iteration starts by itself at {self.train_after}."
         if self.changed_since_last < self.changed:
-            sentence += f" ({self.changed} since the model in service was trained; the last iteration with them is not in service.)"
+            sentence += f" ({self.changed} since the model in service was trained; the model of the last iteration with them is not in service.)"
         return sentence
 
 
