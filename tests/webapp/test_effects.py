@@ -287,7 +287,7 @@ def test_imported_test_questions_are_told_apart_from_labelled_ones(client: Flask
     with write() as session:
         session.get_one(Question, imported).source = "gold"
     page = words(client, address)
-    assert "1 of the 2 test questions came with their right answers, the others were labelled here." in page
+    assert "1 of the 2 test questions came with their right answers, the other was labelled here." in page
     assert page.count("not answerable by the passage it came with") == 1
 
 
