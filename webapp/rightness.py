@@ -19,8 +19,8 @@ def describe_answer(before: float, after: float) -> str:
 
 
 def describe_rank(before: int | None, after: int | None) -> str:
-    """``passage 4 → 1``; "" when neither found the right passage, or none is known."""
+    """``right passage 4 → 1``; "" when neither found the right passage, or none is known."""
     if before is None and after is None:
         return ""
     old, new = (str(rank) if rank is not None else "not found" for rank in (before, after))
-    return f"passage {old} → {new}" if old != new else f"passage {new} as before"
+    return f"right passage {old} → {new}" if old != new else f"right passage {new} as before"

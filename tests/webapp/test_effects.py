@@ -58,7 +58,7 @@ def test_a_label_says_which_iterations_used_it_as_what_and_what_they_made_of_it(
     assert "an old answer" in page
     assert "(wrong, F1 0.00)" in page
     assert "(right, F1 1.00)" in page
-    assert "It was learned from · passage 4 → 1" in page
+    assert "It was learned from · right passage 4 → 1" in page
 
 
 def test_an_iteration_is_still_in_service_after_a_later_release_gave_its_answerer_another_index(
@@ -241,7 +241,7 @@ def test_the_last_decisions_say_what_each_taught(client: FlaskClient, labelled: 
     add_effect(later, taught, (1.0, 0.5), (1, None))
     page = client.get(f"/p/{labelled.project.id}/annotate").text
     assert (
-        "Your label taught iteration 3: answer right → partly right, passage 1 → not found" in page
+        "Your label taught iteration 3: answer right → partly right, right passage 1 → not found" in page
     )  # the newest only
     assert "Your label taught iteration 1" not in page
     assert "Your label tested iteration 1: answer partly right as before<" in page
