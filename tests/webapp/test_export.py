@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,7 @@ def test_the_page_writes_an_export_that_downloads_as_an_attachment_in_a_sandbox(
     assert run_here(job.id)
     page = client.get(address).text
     assert "labels this format cannot hold, and why" in page
+    assert "labels: accepted" not in page
     total = len(labelled.current)
     assert f"Wrote {total - 2} of {total}" in client.get(f"/jobs/{job.id}").text
     with client.get(f"{address}/{job.id}/labels") as answer:
@@ -173,6 +175,13 @@ def test_the_page_writes_an_export_that_downloads_as_an_attachment_in_a_sandbox(
         assert json.loads(answer.text)["version"] == "v2.0"
     with client.get(f"{address}/{job.id}/dropped") as side:
         assert side.text.count("\n") == 2
+
+
+def test_a_finished_export_says_which_decisions_it_holds(client: FlaskClient, labelled: Labelled):
+    address = f"/p/{labelled.project.id}/export"
+    client.post(address, data={"format": "jsonl", "verdict": ["accept", "reject"]})
+    assert run_here(db.session.query(Job).filter_by(kind="export").one().id)
+    assert re.search(r"\d labels: accepted, rejected\.", client.get(address).text)
 
 
 def test_the_page_refuses_an_unknown_format_another_project_and_strangers(
