@@ -145,6 +145,20 @@ def test_of_a_hundred_fixed_questions_no_fall_of_more_than_a_point_is_put_down_t
         assert with_evidence(Evidence([forgiven])).decision == "promote"
 
 
+def test_a_loss_against_the_best_champion_is_told_as_one_beyond_noise_and_of_fixed_questions(
+    client: FlaskClient, project: Project
+):
+    lost = Watched("F1 on imported questions", [1.0] * 120, [1.0] * 90 + [0.0] * 30, kind="best", against="release 4")
+    asked = with_evidence(Evidence([lost]))
+    assert asked.decision == "ask"
+    assert "more than one point beyond noise." in " ".join(asked.reasons)
+    iteration, _ = make_iteration(project, 1)
+    with write() as session:
+        session.execute(update(Iteration).where(Iteration.id == iteration).values(gate=asked.to_json()))
+    page = client.get(f"/p/{project.id}/iterations/1").text
+    assert 'F1 on imported questions <span class="tag">fixed</span>' in page
+
+
 def test_a_loss_that_decided_nothing_is_told_all_the_same():
     lost = Watched("F1 on questions without an answer", [1.0] * 36, [1.0] * 35 + [0.0], kind="guard", split="all")
     kept = Watched("F1 on answerable questions", [0.0] * 36, [1.0] * 36, kind="guard", split="all")
