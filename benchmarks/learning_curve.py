@@ -42,7 +42,7 @@ from training.answerers import load_answerer
 from training.lessons import Lessons
 from training.safety import resolve_base
 from training.tasks import get_task, qa
-from training.types import Example, FitConfig, Gold, Input, Target
+from training.types import Example, FitConfig, Gold, Target
 from training.variations import variations
 
 TASK: Any = get_task("qa")
@@ -102,7 +102,7 @@ def accepted_or_corrected(setting: Setting, chosen: Sequence[int]) -> list[int]:
 
 
 def predict(answerer: Any, golds: Sequence[Gold]) -> list[Any]:
-    predictions: list[Any] = TASK.predict(answerer, [Input(gold.id, gold.text, gold.passages) for gold in golds])
+    predictions: list[Any] = TASK.predict(answerer, [gold.input for gold in golds])
     return predictions
 
 

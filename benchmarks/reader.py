@@ -18,7 +18,7 @@ from training.artefact import verify
 from training.recipes.reader_data import SQUAD, SQUAD_SENTENCES, TEST_ARTICLES, load_rows, to_gold
 from training.safety import SHIPPED
 from training.tasks import get_task
-from training.types import Gold, Input
+from training.types import Gold
 
 FIGURES = ("span_f1", "answerability_auroc", "answerable_f1_at_75", "exact_match", "f1", "unanswerable_accuracy")
 
@@ -41,7 +41,7 @@ def golds_of(path: Path, limit: int, seed: int) -> tuple[list[Gold], str]:
 def measure(answerer: Any, golds: list[Gold]) -> dict[str, float]:
     task: Any = get_task("qa")
     began = time.perf_counter()
-    predictions = task.predict(answerer, [Input(gold.id, gold.text, gold.passages) for gold in golds])
+    predictions = task.predict(answerer, [gold.input for gold in golds])
     seconds = time.perf_counter() - began
     scores = task.score(predictions, golds)
     return {

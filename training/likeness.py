@@ -41,7 +41,7 @@ def judge_by_likeness(
 ) -> dict[str, float]:
     """Let the likeness of question, passage and answer count beside the reader's own odds, unless the labels speak against the passage's.
     ``alone``: what the trained reader says to ``validation`` by itself."""
-    alike = likenesses(answerer, [Input(gold.id, gold.text, gold.passages) for gold in validation], alone)
+    alike = likenesses(answerer, [gold.input for gold in validation], alone)
     labelled = [i for i, gold in enumerate(validation) if not gold.is_rehearsal]
     seen = seen_in(
         [alone[i] for i in labelled], [alike[i] for i in labelled], [validation[i].answerable for i in labelled]

@@ -83,6 +83,11 @@ class Gold:
     def answerable(self) -> bool:
         return bool(self.answers)
 
+    @property
+    def input(self) -> Input:
+        """What a model is asked, without the answers."""
+        return Input(self.id, self.text, self.passages)
+
 
 @dataclass(frozen=True)
 class QuestionRow:

@@ -186,8 +186,10 @@ def decide_all(
 
 def stored() -> dict[str, int]:
     db.session.rollback()
-    rows = db.session.execute(select(Label.submission_id, Label.question_id)).all()
-    return {submission: question for submission, question in rows}
+    return {
+        submission: question
+        for submission, question in db.session.execute(select(Label.submission_id, Label.question_id))
+    }
 
 
 def test_killing_web_engine_and_worker_loses_no_label_and_doubles_none(address: str, project: Project):

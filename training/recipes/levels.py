@@ -7,7 +7,7 @@ from typing import Any
 from training.generator.families import LEFT_OUT
 from training.generator.rows import examples, golds
 from training.tasks import get_task
-from training.types import Example, FitConfig, Input
+from training.types import Example, FitConfig
 
 ROWS = 600
 LABELS = 60
@@ -20,7 +20,7 @@ EPOCHS = 6.0
 def score(answerer: Any, rows: Sequence[Example]) -> dict[str, float]:
     """The task's metrics on rows, and ``answerable_exact_match``: exact match on those with an answer alone."""
     task, gold = get_task("qa"), golds(rows)
-    predictions = task.predict(answerer, [Input(each.id, each.text, each.passages) for each in gold])
+    predictions = task.predict(answerer, [each.input for each in gold])
     result = dict(task.score(predictions, gold))
     answerable = [(p, g) for p, g in zip(predictions, gold, strict=True) if g.answerable]
     if answerable:

